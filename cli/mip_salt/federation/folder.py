@@ -1,0 +1,141 @@
+"""A federation's folder on the pusher: where everything lies, who may read it, and how it is found."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mip_salt.errors import Damaged, UsageError
+from mip_salt.federation.files import sweep
+from mip_salt.printable import printable
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
+DEFAULT_ROOT = Path("/opt")
+# A Unix socket's path ends at 107 bytes; gpg adds `/S.gpg-agent.browser` and ssh a temporary suffix (facts, 0.17).
+MAX_PATH = 80
+
+
+def valid_name(name: str) -> str:
+    """Return a federation's name, or raise UsageError with the rule."""
+    if not NAME.match(name):
+        raise UsageError(
+            f"{printable(name, 80)!r} is not a federation's name",
+            hint="Use 1 to 32 of a-z, 0-9 and -, starting with a letter or digit.",
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Every path of one federation; all of them absolute."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Return the federation's name, which is its folder's."""
+        return self.path.name
+
+    saltfile = property(lambda self: self.path / "Saltfile")
+    master = property(lambda self: self.path / "master")
+    roster = property(lambda self: self.path / "roster")
+    known_hosts = property(lambda self: self.path / "known_hosts")
+    pillar = property(lambda self: self.path / "pillar")
+    top = property(lambda self: self.path / "pillar" / "top.sls")
+    document = property(lambda self: self.path / "pillar" / "federation.sls")
+    entries = property(lambda self: self.path / "pillar" / "nodes")
+    vault = property(lambda self: self.path / "pillar" / "vault.sls")
+    own_pillar = property(lambda self: self.path / "pillar" / "own")
+    states = property(lambda self: self.path / "states")
+    gnupg = property(lambda self: self.path / "gnupg")
+    ssh = property(lambda self: self.path / "ssh")
+    identity = property(lambda self: self.path / "ssh" / "id_ed25519")
+    identity_public = property(lambda self: self.path / "ssh" / "id_ed25519.pub")
+    run = property(lambda self: self.path / "run")
+    tmp = property(lambda self: self.path / "run" / "tmp")
+    lock = property(lambda self: self.path / "run" / "lock")
+    agent_socket = property(lambda self: self.path / "run" / "ssh-agent.sock")
+    log = property(lambda self: self.path / "log")
+
+    def entry(self, node: str) -> Path:
+        """Return the path of a node's vault entry."""
+        return self.entries / f"{node}.sls"
+
+    def exists(self) -> bool:
+        """Say whether a federation was begun here."""
+        return self.document.is_file()
+
+    def create(self) -> None:
+        """Make the folder and its parts, private to the operator.
+
+        Raises UsageError for a name or path that cannot work, Damaged if the folder cannot be made.
+        """
+        valid_name(self.name)
+        if len(os.fsencode(self.path)) > MAX_PATH:
+            raise UsageError(
+                f"{self.path} is too long for the sockets that gpg-agent and ssh-agent need in it",
+                hint=f"Choose a root (--root) so that the whole path has at most {MAX_PATH} bytes.",
+            )
+        try:
+            for part in (self.path, self.pillar, self.entries, self.own_pillar, self.states, self.ssh, self.run, self.tmp, self.log):
+                part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as err:
+            raise Damaged(f"{err.filename} cannot be made: {err.strerror}", hint="Choose another --root, or run as its owner.") from err
+        self.check_private()
+        for part in (self.path, self.pillar, self.entries, self.ssh):
+            sweep(part)
+
+    def check_private(self) -> None:
+        """Raise Damaged if another user owns the folder or could read it."""
+        for part in (self.path, self.pillar, self.gnupg, self.ssh, self.run):
+            try:
+                found = part.lstat()
+            except FileNotFoundError:
+                continue
+            if not stat.S_ISDIR(found.st_mode):
+                raise Damaged(f"{part} is not a folder", hint="Move it away; mip-salt makes it anew.")
+            if found.st_uid != os.geteuid():
+                raise Damaged(f"{part} belongs to another user (uid {found.st_uid})", hint="Run mip-salt as its owner.")
+            if found.st_mode & 0o077:
+                raise Damaged(f"{part} can be read by others", hint=f"Look at who could have, then: chmod 700 {part}")
+
+
+def all_folders(root: Path) -> list[Folder]:
+    """Return the federations under a root, by name."""
+    try:
+        return [f for f in map(Folder, sorted(root.iterdir())) if NAME.match(f.name) and f.exists()]
+    except OSError:
+        return []
+
+
+def choose(name: str | None, root: Path, environ: Mapping[str, str], cwd: Path, *, must_exist: bool = True) -> Folder:
+    """Find the federation a command is about.
+
+    The name given with ``-f``, else ``MIP_SALT_FEDERATION``, else the folder one stands in, else the only one.
+
+    Raises UsageError, listing what exists, if that leaves none or several.
+    """
+    name = name or environ.get("MIP_SALT_FEDERATION") or None
+    known = all_folders(root)
+    listing = ", ".join(f.name for f in known) or "none yet"
+    if name:
+        folder = Folder(root / valid_name(name))
+        if must_exist and not folder.exists():
+            raise UsageError(
+                f"there is no federation {name!r} under {root} (there: {listing})",
+                hint=f"Begin it with: mip-salt -f {name} configure",
+            )
+        return folder
+    for here in (cwd, *cwd.parents):
+        if Folder(here).exists() and NAME.match(here.name):
+            return Folder(here)
+    if len(known) == 1:
+        return known[0]
+    raise UsageError(
+        f"which federation? Under {root}: {listing}",
+        hint="Name it with -f NAME, in MIP_SALT_FEDERATION, or stand in its folder.",
+    )

@@ -1,0 +1,159 @@
+"""What a federation is: the schema of ``pillar/federation.sls``."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
+
+from mip_salt.federation.address import valid_address, valid_hostname
+from mip_salt.federation.folder import NAME
+
+NODE_ID = re.compile(r"(ms|ui|wk[1-9][0-9]{0,2})\Z")
+# What useradd of Debian allows; never an option, never a shell's word.
+USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
+MACHINE_ID = re.compile(r"[0-9a-f]{32}\Z")
+
+
+class Role(str, Enum):
+    """What a node does in its federation."""
+
+    MASTER = "master"
+    UI = "ui"
+    WORKER = "worker"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+def role_of(node: str) -> Role:
+    """Return the role that a node's id tells: ``ms`` master, ``ui`` ui, ``wkN`` worker.
+
+    Raises ValueError with the rule.
+    """
+    if not NODE_ID.match(node):
+        raise ValueError("a node's id is ms (master), ui, or wk1, wk2, … (workers)")
+    return {"ms": Role.MASTER, "ui": Role.UI}.get(node, Role.WORKER)
+
+
+def order_of(node: str) -> tuple[int, int]:
+    """Return the key that sorts ids as people read them: ms, ui, wk1, wk2, … wk10."""
+    return (0, 0) if node == "ms" else (1, 0) if node == "ui" else (2, int(node[2:]))
+
+
+def _matching(pattern: re.Pattern[str], rule: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not pattern.match(text):
+            raise ValueError(rule)
+        return text
+
+    return AfterValidator(check)
+
+
+Address = Annotated[StrictStr, AfterValidator(valid_address)]
+Hostname = Annotated[StrictStr, AfterValidator(valid_hostname)]
+MachineId = Annotated[StrictStr, _matching(MACHINE_ID, "a machine-id is 32 of 0-9 and a-f, in quotes")]
+User = Annotated[StrictStr, _matching(USER, "a user's name is a-z, 0-9, _ and -, not starting with a digit or -")]
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+
+
+class Strict(BaseModel):
+    """No field but those named here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Access(Strict):
+    """How a node is reached and logged in to."""
+
+    role: Role
+    address: Address
+    port: Port = 22
+    user: User = "mipadmin"
+    site: Annotated[StrictStr, Field(max_length=80)] | None = Field(default=None, description="the hospital, as people call it")
+    bastion: StrictStr | None = Field(default=None, description="id of the node through which this one is reached")
+    hostname: Hostname | None = Field(default=None, description="its real hostname, as the operator confirmed it")
+
+
+class Node(Access):
+    """A node whose machine the operator confirmed."""
+
+    machine_id: MachineId | None = None
+    enabled: Annotated[bool, Field(strict=True)] = True
+
+
+class Settings(Strict):
+    """What an operator may change for a whole federation."""
+
+    deadline: Annotated[int, Field(strict=True, ge=10, le=86400)] = Field(default=900, description="seconds that one node may take for one run")
+    jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(default=24, description="nodes worked on at once")
+
+
+class Versions(Strict):
+    """Which MIP goes with which exareme."""
+
+    mip: StrictStr | None = None
+    exareme: StrictStr | None = None
+
+
+def check_nodes(nodes: dict[str, Any]) -> None:
+    """Raise ValueError if nodes contradict their ids or each other."""
+    seen: dict[tuple[str, int], str] = {}
+    for name, node in nodes.items():
+        if node.role is not role_of(name):
+            raise ValueError(f"{name} is a {node.role}, but its id says {role_of(name)}")
+        where = (node.address, node.port) if not node.bastion else (f"{node.bastion}>{node.address}", node.port)
+        if where in seen:
+            raise ValueError(f"{name} has the address of {seen[where]}")
+        seen[where] = name
+        if node.bastion and (node.bastion == name or node.bastion not in nodes):
+            raise ValueError(f"{name}: its bastion {node.bastion!r} is not another node here")
+        if node.bastion and nodes[node.bastion].bastion:
+            raise ValueError(f"{name}: its bastion {node.bastion!r} is itself behind a bastion")
+
+
+NodeId = Annotated[StrictStr, _matching(NODE_ID, "a node's id is ms (master), ui, or wk1, wk2, … (workers)")]
+
+
+class Federation(Strict):
+    """One federation: its nodes and what differs from the defaults."""
+
+    federation: Annotated[StrictStr, _matching(NAME, "1 to 32 of a-z, 0-9 and -")]
+    versions: Versions = Versions()
+    nodes: dict[NodeId, Node] = {}
+    settings: Settings = Settings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Federation:
+        check_nodes(self.nodes)
+        return self
+
+    def ids(self) -> list[str]:
+        """Return the ids of all nodes: master, ui, workers by number."""
+        return sorted(self.nodes, key=order_of)
+
+    def enabled(self) -> list[str]:
+        """Return the ids of the nodes that commands work on."""
+        return [name for name in self.ids() if self.nodes[name].enabled]
+
+
+def problems(error: ValidationError, prefix: str = "") -> list[str]:
+    """Return every error of a document, each with its path, in words.
+
+    prefix
+        What stands before each path, for a document that is part of another.
+    """
+    lines = []
+    for item in error.errors(include_url=False, include_input=False):
+        path = ".".join(str(part) for part in item["loc"] if part != "[key]")
+        text = str(item["msg"]).removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            text = "is not a setting here (misspelt?)"
+        elif item["type"] == "string_type":
+            text = "must be text: write it in quotes"
+        elif item["type"] == "missing":
+            text = "is missing"
+        lines.append(": ".join(filter(None, (f"{prefix}{path}".strip("."), text))))
+    return lines

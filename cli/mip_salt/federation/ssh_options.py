@@ -1,0 +1,37 @@
+"""How the system's ssh reaches a node: one set of options, for the roster and for our own checks alike."""
+
+from __future__ import annotations
+
+import shlex
+
+from mip_salt.federation.folder import Folder
+from mip_salt.federation.model import Federation, Node
+from mip_salt.federation.templates import filled
+
+
+def ssh_options(folder: Folder, federation: Federation, name: str) -> list[str]:
+    """Return the ``-o`` options of a node, in OpenSSH's words.
+
+    A bastion is reached by ProxyCommand: OpenSSH gives ProxyJump's own ssh none of these options, so its host key
+    would be looked up in the operator's known_hosts (measured, OpenSSH 9.2).
+    """
+    node = federation.nodes[name]
+    options: list[str] = filled("roster", folder=str(folder.path), id=name)["ssh_options"]
+    if node.bastion:
+        hop = ["ssh", *ssh_arguments(folder, federation, node.bastion), "-W", "[%h]:%p", destination(federation.nodes[node.bastion])]
+        options.append(f"ProxyCommand={shlex.join(hop)}")
+    return options
+
+
+def ssh_arguments(folder: Folder, federation: Federation, name: str) -> list[str]:
+    """Return the arguments of the system's ssh for a node, without its name and without a command."""
+    options = [word for option in ssh_options(folder, federation, name) for word in ("-o", option)]
+    return [
+        *("-F", "/dev/null", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes"),
+        *("-i", str(folder.identity_public), "-p", str(federation.nodes[name].port), *options),
+    ]
+
+
+def destination(node: Node) -> str:
+    """Return ``user@address`` of a node."""
+    return f"{node.user}@{node.address}"

@@ -1,0 +1,1 @@
+"""The one door to Salt on the nodes: one typed result a node."""

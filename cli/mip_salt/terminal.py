@@ -1,0 +1,136 @@
+"""All that the operator sees: data on stdout, everything else on stderr, and nobody else prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mip_salt.errors import MipError, UsageError
+
+STYLES = {
+    "ok": "green",
+    "changed": "cyan",
+    "failed": "bold red",
+    "refused": "bold red",
+    "damaged": "bold red",
+    "login": "red",
+    "busy": "yellow",
+    "unreachable": "yellow",
+    "interrupted": "yellow",
+    "disabled": "dim",
+}
+
+
+class Terminal:
+    """The operator's terminal, or the pipe or file that stands for it.
+
+    json
+        Print one JSON document instead of tables.
+    verbosity
+        -1 says only what went wrong, 0 the usual, 1 explains.
+    interactive
+        Whether questions may be asked.
+    """
+
+    def __init__(self, *, json_output: bool = False, verbosity: int = 0, interactive: bool = True, assume_yes: bool = False) -> None:
+        # Markup and highlighting are off: node text must never be read as instructions to the terminal.
+        common: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
+        self.out = Console(**common)
+        self.err = Console(stderr=True, **common)
+        self.json_output = json_output
+        self.verbosity = verbosity
+        self.assume_yes = assume_yes
+        self.interactive = interactive and sys.stdin.isatty()
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """Say something on the way, unless quiet."""
+        if self.verbosity >= 0:
+            self.err.print(Text(text, style=style))
+
+    def title(self, text: str) -> None:
+        """Begin a part."""
+        self.say()
+        self.say(text, "bold")
+
+    def detail(self, text: str) -> None:
+        """Explain, if asked to by ``-v``."""
+        if self.verbosity > 0:
+            self.err.print(Text(text, style="dim"))
+
+    def success(self, text: str) -> None:
+        """Say that something is done."""
+        self.say(f"✔ {text}", "green")
+
+    def warning(self, text: str) -> None:
+        """Say what the operator should look at; never silenced."""
+        self.err.print(Text(f"! {text}", style="yellow"))
+
+    def error(self, error: MipError) -> None:
+        """Say what went wrong, where, why, what to do and what reproduces it; never silenced."""
+        self.err.print(Text(f"✘ {error}", style="bold red"))
+        for label, text in (("", error.hint), ("Again: ", error.command)):
+            if text:
+                for line in text.splitlines():
+                    self.err.print(Text(f"  {label}{line}"))
+
+    def data(self, text: str) -> None:
+        """Print what the command was asked for."""
+        self.out.print(Text(text))
+
+    def document(self, document: Any) -> None:
+        """Print one JSON document."""
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, kind_column: int | None = None) -> None:
+        """Print a table; a column of kinds is coloured by them."""
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            style = STYLES.get(row[kind_column], "") if kind_column is not None else ""
+            table.add_row(*(Text(cell, style=style if i == kind_column else "") for i, cell in enumerate(row)))
+        self.out.print(table, soft_wrap=False)
+
+    def facts(self, rows: Iterable[tuple[str, str]], indent: int = 2) -> None:
+        """Show names and values beside each other, on stderr."""
+        shown = [(name, value) for name, value in rows if value]
+        width = max((len(name) for name, _ in shown), default=0)
+        for name, value in shown:
+            self.say(f"{' ' * indent}{name.ljust(width)}  {value}")
+
+    def ask(self, question: str, default: str | None = None) -> str:
+        """Ask for a line; an empty answer is the default."""
+        self._need(question)
+        return str(click.prompt(question, default=default or "", show_default=bool(default), err=True)).strip()
+
+    def ask_hidden(self, question: str) -> str:
+        """Ask for a secret, without echo."""
+        self._need(question)
+        return str(click.prompt(question, hide_input=True, default="", show_default=False, err=True))
+
+    def choose(self, question: str, choices: Sequence[str], default: str) -> str:
+        """Ask for one of several words; its first letter will do."""
+        while True:
+            answer = self.ask(f"{question} [{'/'.join(choices)}]", default).lower()
+            for choice in choices:
+                if answer and choice.startswith(answer):
+                    return choice
+            self.warning(f"Answer one of {', '.join(choices)} (the first letter will do).")
+
+    def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask yes or no; ``--yes`` answers yes."""
+        if self.assume_yes:
+            return True
+        self._need(question)
+        return bool(click.confirm(question, default=default, err=True))
+
+    def _need(self, question: str) -> None:
+        if not self.interactive:
+            raise UsageError(f"nobody is there to answer: {question}", hint="Give it as an option or in a file, or run this in a terminal.")
