@@ -23,4 +23,7 @@ def data_root() -> Path:
     for folder in package.parents:
         if (folder / "pyproject.toml").is_file() and (folder / "states").is_dir():
             return folder
-    raise Damaged("mip-salt's own states are missing", hint="Install mip-salt again: pip install --force-reinstall mip-salt")
+    raise Damaged(
+        "mip-salt's own states are missing",
+        hint="Install mip-salt again: pip install --force-reinstall mip-salt",
+    )

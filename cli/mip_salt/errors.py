@@ -85,7 +85,10 @@ class Interrupted(MipError):
 
 
 SERIOUSNESS = (130, 1, 3, 4, 6, 7, 5, 2)
-EXIT_CODES = {error.kind: error.exit_code for error in (TrustRefused, LoginRefused, Unreachable, Damaged, Busy, NodeFailed, Interrupted)}
+EXIT_CODES = {
+    error.kind: error.exit_code
+    for error in (TrustRefused, LoginRefused, Unreachable, Damaged, Busy, NodeFailed, Interrupted)
+}
 
 
 def worst(codes: Iterable[int]) -> int:

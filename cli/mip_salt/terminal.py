@@ -39,7 +39,14 @@ class Terminal:
         Whether questions may be asked.
     """
 
-    def __init__(self, *, json_output: bool = False, verbosity: int = 0, interactive: bool = True, assume_yes: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        json_output: bool = False,
+        verbosity: int = 0,
+        interactive: bool = True,
+        assume_yes: bool = False,
+    ) -> None:
         # Markup and highlighting are off: node text must never be read as instructions to the terminal.
         common: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
         self.out = Console(**common)
@@ -88,14 +95,18 @@ class Terminal:
         """Print one JSON document."""
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, kind_column: int | None = None) -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, kind_column: int | None = None
+    ) -> None:
         """Print a table; a column of kinds is coloured by them."""
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
             style = STYLES.get(row[kind_column], "") if kind_column is not None else ""
-            table.add_row(*(Text(cell, style=style if i == kind_column else "") for i, cell in enumerate(row)))
+            table.add_row(
+                *(Text(cell, style=style if i == kind_column else "") for i, cell in enumerate(row))
+            )
         self.out.print(table, soft_wrap=False)
 
     def facts(self, rows: Iterable[tuple[str, str]], indent: int = 2) -> None:
@@ -108,7 +119,9 @@ class Terminal:
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask for a line; an empty answer is the default."""
         self._need(question)
-        return str(click.prompt(question, default=default or "", show_default=bool(default), err=True)).strip()
+        return str(
+            click.prompt(question, default=default or "", show_default=bool(default), err=True)
+        ).strip()
 
     def ask_hidden(self, question: str) -> str:
         """Ask for a secret, without echo."""
@@ -133,4 +146,7 @@ class Terminal:
 
     def _need(self, question: str) -> None:
         if not self.interactive:
-            raise UsageError(f"nobody is there to answer: {question}", hint="Give it as an option or in a file, or run this in a terminal.")
+            raise UsageError(
+                f"nobody is there to answer: {question}",
+                hint="Give it as an option or in a file, or run this in a terminal.",
+            )

@@ -49,7 +49,9 @@ def parse_yaml(text: str, source: str) -> Any:
     except YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise Damaged(f"{source}{line}: {printable(getattr(err, 'problem', None) or 'is not YAML', 120)}") from None
+        raise Damaged(
+            f"{source}{line}: {printable(getattr(err, 'problem', None) or 'is not YAML', 120)}"
+        ) from None
     except (ValueError, RecursionError, AttributeError, TypeError) as err:
         raise Damaged(f"{source}: is not YAML that can be read ({type(err).__name__})") from None
 
@@ -68,9 +70,14 @@ def parse(text: str, folder_name: str, source: str = "pillar/federation.sls") ->
     try:
         federation = Federation.model_validate(document["mip"])
     except ValidationError as err:
-        raise Damaged("\n".join([f"{source} has errors:", *(f"  {line}" for line in problems(err, "mip."))]), hint="Mend the lines named.") from None
+        raise Damaged(
+            "\n".join([f"{source} has errors:", *(f"  {line}" for line in problems(err, "mip."))]),
+            hint="Mend the lines named.",
+        ) from None
     if federation.federation != folder_name:
-        raise Damaged(f"{source}: is of federation {federation.federation!r}, but lies in the folder of {folder_name!r}")
+        raise Damaged(
+            f"{source}: is of federation {federation.federation!r}, but lies in the folder of {folder_name!r}"
+        )
     return federation
 
 
@@ -82,7 +89,9 @@ def load(folder: Folder) -> Federation:
     try:
         text = folder.document.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as err:
-        raise Damaged(f"{folder.document} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}") from err
+        raise Damaged(
+            f"{folder.document} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}"
+        ) from err
     return parse(text, folder.name, str(folder.document))
 
 
@@ -102,7 +111,9 @@ def _scalar(value: object) -> object:
 
 
 def _row(node: Node) -> CommentedMap:
-    row = CommentedMap({key: _scalar(value) for key, value in node.model_dump(mode="json", exclude_defaults=True).items()})
+    row = CommentedMap(
+        {key: _scalar(value) for key, value in node.model_dump(mode="json", exclude_defaults=True).items()}
+    )
     row.fa.set_flow_style()
     return row
 

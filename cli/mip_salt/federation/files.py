@@ -41,7 +41,8 @@ def write_atomic(path: Path, text: str | bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
     except OSError as err:
         raise Damaged(
-            f"{path} cannot be written: {err.strerror}", hint="Free space or mend the folder's permissions, then run it again."
+            f"{path} cannot be written: {err.strerror}",
+            hint="Free space or mend the folder's permissions, then run it again.",
         ) from err
 
 

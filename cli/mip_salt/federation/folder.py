@@ -29,6 +29,16 @@ def valid_name(name: str) -> str:
     return name
 
 
+class At:
+    """A path inside a federation's folder."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    def __get__(self, folder: Folder, owner: type[Folder]) -> Path:
+        return folder.path.joinpath(*self.parts)
+
+
 @dataclass(frozen=True)
 class Folder:
     """Every path of one federation; all of them absolute."""
@@ -40,26 +50,26 @@ class Folder:
         """Return the federation's name, which is its folder's."""
         return self.path.name
 
-    saltfile = property(lambda self: self.path / "Saltfile")
-    master = property(lambda self: self.path / "master")
-    roster = property(lambda self: self.path / "roster")
-    known_hosts = property(lambda self: self.path / "known_hosts")
-    pillar = property(lambda self: self.path / "pillar")
-    top = property(lambda self: self.path / "pillar" / "top.sls")
-    document = property(lambda self: self.path / "pillar" / "federation.sls")
-    entries = property(lambda self: self.path / "pillar" / "nodes")
-    vault = property(lambda self: self.path / "pillar" / "vault.sls")
-    own_pillar = property(lambda self: self.path / "pillar" / "own")
-    states = property(lambda self: self.path / "states")
-    gnupg = property(lambda self: self.path / "gnupg")
-    ssh = property(lambda self: self.path / "ssh")
-    identity = property(lambda self: self.path / "ssh" / "id_ed25519")
-    identity_public = property(lambda self: self.path / "ssh" / "id_ed25519.pub")
-    run = property(lambda self: self.path / "run")
-    tmp = property(lambda self: self.path / "run" / "tmp")
-    lock = property(lambda self: self.path / "run" / "lock")
-    agent_socket = property(lambda self: self.path / "run" / "ssh-agent.sock")
-    log = property(lambda self: self.path / "log")
+    saltfile = At("Saltfile")
+    master = At("master")
+    roster = At("roster")
+    known_hosts = At("known_hosts")
+    pillar = At("pillar")
+    top = At("pillar", "top.sls")
+    document = At("pillar", "federation.sls")
+    entries = At("pillar", "nodes")
+    vault = At("pillar", "vault.sls")
+    own_pillar = At("pillar", "own")
+    states = At("states")
+    gnupg = At("gnupg")
+    ssh = At("ssh")
+    identity = At("ssh", "id_ed25519")
+    identity_public = At("ssh", "id_ed25519.pub")
+    run = At("run")
+    tmp = At("run", "tmp")
+    lock = At("run", "lock")
+    agent_socket = At("run", "ssh-agent.sock")
+    log = At("log")
 
     def entry(self, node: str) -> Path:
         """Return the path of a node's vault entry."""
@@ -81,10 +91,23 @@ class Folder:
                 hint=f"Choose a root (--root) so that the whole path has at most {MAX_PATH} bytes.",
             )
         try:
-            for part in (self.path, self.pillar, self.entries, self.own_pillar, self.states, self.ssh, self.run, self.tmp, self.log):
+            for part in (
+                self.path,
+                self.pillar,
+                self.entries,
+                self.own_pillar,
+                self.states,
+                self.ssh,
+                self.run,
+                self.tmp,
+                self.log,
+            ):
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as err:
-            raise Damaged(f"{err.filename} cannot be made: {err.strerror}", hint="Choose another --root, or run as its owner.") from err
+            raise Damaged(
+                f"{err.filename} cannot be made: {err.strerror}",
+                hint="Choose another --root, or run as its owner.",
+            ) from err
         self.check_private()
         for part in (self.path, self.pillar, self.entries, self.ssh):
             sweep(part)
@@ -99,9 +122,13 @@ class Folder:
             if not stat.S_ISDIR(found.st_mode):
                 raise Damaged(f"{part} is not a folder", hint="Move it away; mip-salt makes it anew.")
             if found.st_uid != os.geteuid():
-                raise Damaged(f"{part} belongs to another user (uid {found.st_uid})", hint="Run mip-salt as its owner.")
+                raise Damaged(
+                    f"{part} belongs to another user (uid {found.st_uid})", hint="Run mip-salt as its owner."
+                )
             if found.st_mode & 0o077:
-                raise Damaged(f"{part} can be read by others", hint=f"Look at who could have, then: chmod 700 {part}")
+                raise Damaged(
+                    f"{part} can be read by others", hint=f"Look at who could have, then: chmod 700 {part}"
+                )
 
 
 def all_folders(root: Path) -> list[Folder]:
@@ -112,7 +139,9 @@ def all_folders(root: Path) -> list[Folder]:
         return []
 
 
-def choose(name: str | None, root: Path, environ: Mapping[str, str], cwd: Path, *, must_exist: bool = True) -> Folder:
+def choose(
+    name: str | None, root: Path, environ: Mapping[str, str], cwd: Path, *, must_exist: bool = True
+) -> Folder:
     """Find the federation a command is about.
 
     The name given with ``-f``, else ``MIP_SALT_FEDERATION``, else the folder one stands in, else the only one.

@@ -28,7 +28,9 @@ def generated(folder: Folder, federation: Federation) -> dict[Path, str]:
         folder.saltfile: NOTE + _dump(filled("Saltfile", **values)),
         folder.master: NOTE + _dump(filled("master", **values)),
         folder.top: NOTE + _dump({"base": _top(federation)} if federation.nodes else {}),
-        folder.roster: "#!mip_roster\n" + NOTE + _dump({name: roster_row(folder, federation, name) for name in federation.enabled()}),
+        folder.roster: "#!mip_roster\n"
+        + NOTE
+        + _dump({name: roster_row(folder, federation, name) for name in federation.enabled()}),
     }
 
 

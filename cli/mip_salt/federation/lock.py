@@ -45,4 +45,7 @@ def _busy(folder: Folder) -> Busy:
         who = f"by pid {int(holder['pid'])} ({printable(holder['command'], 60)}) since {since}"
     except (OSError, ValueError, KeyError, TypeError):
         who = "by a command that is just starting"
-    return Busy(f"federation {folder.name} is busy: held {who}", hint="Wait for it to end, or stop that process, then run this again.")
+    return Busy(
+        f"federation {folder.name} is busy: held {who}",
+        hint="Wait for it to end, or stop that process, then run this again.",
+    )

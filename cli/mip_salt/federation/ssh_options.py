@@ -18,7 +18,13 @@ def ssh_options(folder: Folder, federation: Federation, name: str) -> list[str]:
     node = federation.nodes[name]
     options: list[str] = filled("roster", folder=str(folder.path), id=name)["ssh_options"]
     if node.bastion:
-        hop = ["ssh", *ssh_arguments(folder, federation, node.bastion), "-W", "[%h]:%p", destination(federation.nodes[node.bastion])]
+        hop = [
+            "ssh",
+            *ssh_arguments(folder, federation, node.bastion),
+            "-W",
+            "[%h]:%p",
+            destination(federation.nodes[node.bastion]),
+        ]
         options.append(f"ProxyCommand={shlex.join(hop)}")
     return options
 
@@ -27,7 +33,17 @@ def ssh_arguments(folder: Folder, federation: Federation, name: str) -> list[str
     """Return the arguments of the system's ssh for a node, without its name and without a command."""
     options = [word for option in ssh_options(folder, federation, name) for word in ("-o", option)]
     return [
-        *("-F", "/dev/null", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes"),
+        *(
+            "-F",
+            "/dev/null",
+            "-T",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "ConnectTimeout=10",
+            "-o",
+            "IdentitiesOnly=yes",
+        ),
         *("-i", str(folder.identity_public), "-p", str(federation.nodes[name].port), *options),
     ]
 

@@ -1,0 +1,1 @@
+"""A throwaway federation of real machines on this one."""

@@ -1,0 +1,1 @@
+"""What Salt loads on the pusher to open the roster and the vault."""

@@ -1,0 +1,1 @@
+"""Host keys, first contact, identity."""

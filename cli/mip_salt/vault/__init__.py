@@ -1,0 +1,1 @@
+"""The vault: one signed and encrypted GPG message a node."""

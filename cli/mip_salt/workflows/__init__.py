@@ -1,0 +1,1 @@
+"""What a command does, as phases; no click, no printing."""

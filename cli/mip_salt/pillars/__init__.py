@@ -1,0 +1,1 @@
+"""What Salt loads on the pusher to give a node its pillar."""
