@@ -1,0 +1,141 @@
+"""The `mip-salt` command; what it can do loads when it is called for."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from importlib import import_module
+from types import FrameType
+
+import click
+
+from mip_salt import __version__
+from mip_salt.commands.context import Request, shared_options
+from mip_salt.errors import Interrupted, MipError
+
+# Name → what it does, in one line; commands/NAME.py holds the click command NAME.
+COMMANDS = {
+    "configure": "Ask for nodes, confirm them, and make them a federation.",
+    "apply": "Bring the nodes to what the federation says.",
+    "status": "Show how every node is.",
+    "node": "Look after one node: trust it again, list them all.",
+    "vault": "Open, close, read and change the vault.",
+    "federation": "List the federations of this machine.",
+    "lab": "Boot a throwaway federation on this machine, to rehearse on.",
+    "schema": "Print the JSON Schema of a file that mip-salt reads.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run, so that --help answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order an operator meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module and return its command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"mip_salt.commands.{cmd_name}"), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and suggest one for a misspelling."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(f"there is no command {args[0]!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table above, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@shared_options
+@click.version_option(__version__, "--version", prog_name="mip-salt")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Set up and run federations of the Medical Informatics Platform, from this machine, over SSH.
+
+    A federation is a master (ms), a web front end (ui) and one worker in each hospital (wk1, wk2, …).
+
+    \b
+    Begin one:        mip-salt -f NAME configure
+    Bring it up:      mip-salt -f NAME apply
+    Look at it:       mip-salt -f NAME status
+    Rehearse first:   mip-salt lab up
+    """
+    ctx.ensure_object(Request)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """Turn a signal into one exception wherever we are: every `with` closes what it opened, the vault too.
+
+    A handler of our own also keeps asyncio from replacing it by one that a blocking prompt would not notice.
+    """
+    signal.signal(signum, signal.SIG_IGN if signum == signal.SIGHUP else signal.default_int_handler)
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line and exit with the code that says how it went."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, _stop)
+    request = Request()
+    sys.exit(run(request))
+
+
+def run(request: Request) -> int:
+    """Run one command line; return its exit code.
+
+    request
+        Filled in by the options on the way.
+    """
+    try:
+        code = cli.main(args=request.words, prog_name="mip-salt", standalone_mode=False, obj=request)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as err:
+        err.show()
+        return 2 if err.exit_code == 1 else err.exit_code
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return _report(
+            request,
+            Interrupted(
+                "stopped; what was confirmed before is kept", hint="Run the same command again to go on."
+            ),
+        )
+    except MipError as err:
+        return _report(request, err)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except Exception as err:  # noqa: BLE001 - the last line of defence: never a traceback unasked, never exit 0
+        where = traceback.extract_tb(err.__traceback__)[-1]
+        defect = MipError(
+            f"a defect of mip-salt: {type(err).__name__} at {where.name}, line {where.lineno}",
+            hint="Run it again with -v and send the trace to whoever maintains mip-salt.",
+        )
+        if request.verbosity > 0:
+            traceback.print_exc()
+        return _report(request, defect)
+
+
+def _report(request: Request, error: MipError) -> int:
+    request.terminal.error(error)
+    if request.json_output:
+        request.terminal.document(
+            {"federation": request.federation, "command": request.command, "nodes": [], "error": str(error)}
+        )
+    return error.exit_code
