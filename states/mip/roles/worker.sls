@@ -1,0 +1,3 @@
+include:
+  - mip.host
+  - mip.identity
