@@ -256,10 +256,11 @@ def _load(home: str, uid: int) -> _File:
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return _File(path, b"", 0o600, None)
+    found = os.fstat(opened)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid not in (uid, 0):
+        os.close(opened)
+        raise CommandExecutionError(f"{_clean(path)} is not a file of the user or of root")
     with os.fdopen(opened, "rb") as source:
-        found = os.fstat(opened)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in (uid, 0):
-            raise CommandExecutionError(f"{_clean(path)} is not a file of the user or of root")
         text = source.read(MAX_FILE + 1)
     if len(text) > MAX_FILE:
         raise CommandExecutionError(f"{_clean(path)} is larger than {MAX_FILE} bytes")
@@ -438,7 +439,8 @@ def _explained(failure: str) -> Iterator[None]:
     except (OSError, subprocess.TimeoutExpired) as err:
         reason = getattr(err, "strerror", None) or "no answer in time"
         where = getattr(err, "filename", None)
-        raise CommandExecutionError(_clean(f"{failure}: {where + ': ' if where else ''}{reason}")) from err
+        at = f"{where}: " if isinstance(where, str) else ""
+        raise CommandExecutionError(_clean(f"{failure}: {at}{reason}")) from err
 
 
 def _clean(text: str | bytes, limit: int = 200) -> str:
