@@ -58,9 +58,7 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @shared_options
 @click.version_option(__version__, "--version", prog_name="mip-salt")
 @click.pass_context
@@ -112,9 +110,7 @@ def run(request: Request) -> int:
     except (KeyboardInterrupt, click.exceptions.Abort):
         return _report(
             request,
-            Interrupted(
-                "stopped; what was confirmed before is kept", hint="Run the same command again to go on."
-            ),
+            Interrupted("stopped; what was confirmed before is kept", hint="Run the same command again to go on."),
         )
     except MipError as err:
         return _report(request, err)

@@ -95,18 +95,14 @@ class Terminal:
         """Print one JSON document."""
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
-    def table(
-        self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, kind_column: int | None = None
-    ) -> None:
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, kind_column: int | None = None) -> None:
         """Print a table; a column of kinds is coloured by them."""
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
             style = STYLES.get(row[kind_column], "") if kind_column is not None else ""
-            table.add_row(
-                *(Text(cell, style=style if i == kind_column else "") for i, cell in enumerate(row))
-            )
+            table.add_row(*(Text(cell, style=style if i == kind_column else "") for i, cell in enumerate(row)))
         self.out.print(table, soft_wrap=False)
 
     def facts(self, rows: Iterable[tuple[str, str]], indent: int = 2) -> None:
@@ -119,9 +115,7 @@ class Terminal:
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask for a line; an empty answer is the default."""
         self._need(question)
-        return str(
-            click.prompt(question, default=default or "", show_default=bool(default), err=True)
-        ).strip()
+        return str(click.prompt(question, default=default or "", show_default=bool(default), err=True)).strip()
 
     def ask_hidden(self, question: str) -> str:
         """Ask for a secret, without echo."""

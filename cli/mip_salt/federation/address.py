@@ -67,7 +67,5 @@ def valid_hostname(text: str) -> str:
     Raises ValueError with the rule.
     """
     if not HOSTNAME.match(text) or text.startswith("localhost"):
-        raise ValueError(
-            "a hostname is labels of a-z, 0-9 and - (lower case, 63 characters each), and not localhost"
-        )
+        raise ValueError("a hostname is labels of a-z, 0-9 and - (lower case, 63 characters each), and not localhost")
     return text

@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from mip_salt.errors import Damaged
+from mip_salt.errors import Damaged, MipError
 from mip_salt.federation.files import write_if_changed
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, Node, order_of, problems
@@ -29,31 +29,30 @@ MAX_BYTES = 1 << 20
 
 def _yaml() -> YAML:
     reader = YAML(typ="rt")
+    reader.preserve_quotes = True
     reader.width = 1000  # a node stays on one line, and so does its diff
     reader.indent(mapping=2, sequence=4, offset=2)
     return reader
 
 
-def parse_yaml(text: str, source: str) -> Any:
+def parse_yaml(text: str, source: str, error: type[MipError] = Damaged) -> Any:
     """Return a YAML document of plain values; duplicate keys are errors.
 
     source
         What to call the document in an error.
-
-    Raises Damaged with line and reason.
+    error
+        The error to raise, with line and reason.
     """
     if len(text) > MAX_BYTES:
-        raise Damaged(f"{source} is larger than {MAX_BYTES >> 20} MiB")
+        raise error(f"{source} is larger than {MAX_BYTES >> 20} MiB")
     try:
         return _yaml().load(text)
     except YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise Damaged(
-            f"{source}{line}: {printable(getattr(err, 'problem', None) or 'is not YAML', 120)}"
-        ) from None
+        raise error(f"{source}{line}: {printable(getattr(err, 'problem', None) or 'is not YAML', 120)}") from None
     except (ValueError, RecursionError, AttributeError, TypeError) as err:
-        raise Damaged(f"{source}: is not YAML that can be read ({type(err).__name__})") from None
+        raise error(f"{source}: is not YAML that can be read ({type(err).__name__})") from None
 
 
 def parse(text: str, folder_name: str, source: str = "pillar/federation.sls") -> Federation:
@@ -89,9 +88,7 @@ def load(folder: Folder) -> Federation:
     try:
         text = folder.document.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as err:
-        raise Damaged(
-            f"{folder.document} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}"
-        ) from err
+        raise Damaged(f"{folder.document} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}") from err
     return parse(text, folder.name, str(folder.document))
 
 

@@ -122,13 +122,9 @@ class Folder:
             if not stat.S_ISDIR(found.st_mode):
                 raise Damaged(f"{part} is not a folder", hint="Move it away; mip-salt makes it anew.")
             if found.st_uid != os.geteuid():
-                raise Damaged(
-                    f"{part} belongs to another user (uid {found.st_uid})", hint="Run mip-salt as its owner."
-                )
+                raise Damaged(f"{part} belongs to another user (uid {found.st_uid})", hint="Run mip-salt as its owner.")
             if found.st_mode & 0o077:
-                raise Damaged(
-                    f"{part} can be read by others", hint=f"Look at who could have, then: chmod 700 {part}"
-                )
+                raise Damaged(f"{part} can be read by others", hint=f"Look at who could have, then: chmod 700 {part}")
 
 
 def all_folders(root: Path) -> list[Folder]:
@@ -139,9 +135,7 @@ def all_folders(root: Path) -> list[Folder]:
         return []
 
 
-def choose(
-    name: str | None, root: Path, environ: Mapping[str, str], cwd: Path, *, must_exist: bool = True
-) -> Folder:
+def choose(name: str | None, root: Path, environ: Mapping[str, str], cwd: Path, *, must_exist: bool = True) -> Folder:
     """Find the federation a command is about.
 
     The name given with ``-f``, else ``MIP_SALT_FEDERATION``, else the folder one stands in, else the only one.

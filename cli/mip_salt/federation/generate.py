@@ -66,7 +66,9 @@ def roster_row(folder: Folder, federation: Federation, name: str) -> dict[str, A
 
 def pre_hook(machine_id: str, hostname: str) -> str:
     """Return the command that makes a node refuse raw salt-ssh unless it is the confirmed machine; exit 77."""
-    return f"test `cat /etc/machine-id`.`uname -n` = {machine_id}.{hostname} || {{ echo {NOT_CONFIRMED} >&2; exit 77; }}"
+    return (
+        f"test `cat /etc/machine-id`.`uname -n` = {machine_id}.{hostname} || {{ echo {NOT_CONFIRMED} >&2; exit 77; }}"
+    )
 
 
 def _dump(data: Any) -> str:

@@ -30,9 +30,7 @@ def note(folder: Folder, what: str, *, node: str = "", result: str = "") -> None
     try:
         os.write(
             fd,
-            (
-                json.dumps({key: value for key, value in line.items() if value}, ensure_ascii=False) + "\n"
-            ).encode(),
+            (json.dumps({key: value for key, value in line.items() if value}, ensure_ascii=False) + "\n").encode(),
         )
     finally:
         os.close(fd)

@@ -55,9 +55,7 @@ def _matching(pattern: re.Pattern[str], rule: str) -> AfterValidator:
 Address = Annotated[StrictStr, AfterValidator(valid_address)]
 Hostname = Annotated[StrictStr, AfterValidator(valid_hostname)]
 MachineId = Annotated[StrictStr, _matching(MACHINE_ID, "a machine-id is 32 of 0-9 and a-f, in quotes")]
-User = Annotated[
-    StrictStr, _matching(USER, "a user's name is a-z, 0-9, _ and -, not starting with a digit or -")
-]
+User = Annotated[StrictStr, _matching(USER, "a user's name is a-z, 0-9, _ and -, not starting with a digit or -")]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 
 
@@ -77,12 +75,8 @@ class Access(Strict):
     site: Annotated[StrictStr, Field(max_length=80)] | None = Field(
         default=None, description="the hospital, as people call it"
     )
-    bastion: StrictStr | None = Field(
-        default=None, description="id of the node through which this one is reached"
-    )
-    hostname: Hostname | None = Field(
-        default=None, description="its real hostname, as the operator confirmed it"
-    )
+    bastion: StrictStr | None = Field(default=None, description="id of the node through which this one is reached")
+    hostname: Hostname | None = Field(default=None, description="its real hostname, as the operator confirmed it")
 
 
 class Node(Access):
@@ -98,9 +92,7 @@ class Settings(Strict):
     deadline: Annotated[int, Field(strict=True, ge=10, le=86400)] = Field(
         default=900, description="seconds that one node may take for one run"
     )
-    jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(
-        default=24, description="nodes worked on at once"
-    )
+    jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(default=24, description="nodes worked on at once")
 
 
 class Versions(Strict):
@@ -116,9 +108,7 @@ def check_nodes(nodes: dict[str, Any]) -> None:
     for name, node in nodes.items():
         if node.role is not role_of(name):
             raise ValueError(f"{name} is a {node.role}, but its id says {role_of(name)}")
-        where = (
-            (node.address, node.port) if not node.bastion else (f"{node.bastion}>{node.address}", node.port)
-        )
+        where = (node.address, node.port) if not node.bastion else (f"{node.bastion}>{node.address}", node.port)
         if where in seen:
             raise ValueError(f"{name} has the address of {seen[where]}")
         seen[where] = name

@@ -1,0 +1,102 @@
+"""`mip-salt configure`: the wizard, and its declarative twin."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.errors import UsageError
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["all"]), default="all", required=False)
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE|-",
+    help="Take the nodes from a YAML file, or from stdin, instead of asking.",
+)
+@click.option("--node", metavar="ID", help="Go straight to one node: ms, ui, wk1, …")
+@shared_options
+@pass_request
+def configure(request: Request, what: str, source: str | None, node: str | None) -> int:
+    """Ask for nodes, confirm them, and make them a federation.
+
+    Asks for the vault's passphrase, then for master, ui and workers: address, administration user, and password, once
+    you have confirmed the host keys. Installs the federation's identity, shows each machine's real hostname, and asks
+    you to confirm it. Run it again to keep, change, remove or add nodes.
+
+    With --from all nodes are done side by side, without questions; what the file leaves out is asked for if you are at
+    a terminal. A password may stand in MIP_SALT_PASSWORD_<ID>, the vault's passphrase in MIP_SALT_VAULT_PASSPHRASE.
+
+    \b
+      mip-salt -f brain configure
+      mip-salt -f brain configure --from nodes.yaml --no-input
+    """
+    if source is None and not request.terminal.interactive:
+        raise UsageError(
+            "the wizard needs a terminal", hint="Describe the nodes in a file: mip-salt configure --from FILE"
+        )
+    from mip_salt.federation.nodes_file import parse_nodes_file
+
+    file = parse_nodes_file(_read(source), source if source != "-" else "stdin") if source else None
+    if file and file.federation and request.federation is None:
+        request.federation = file.federation
+    folder = request.folder(must_exist=False)
+    if file and file.federation not in (None, folder.name):
+        raise UsageError(f"{source} is of federation {file.federation!r}, not {folder.name!r}")
+
+    from mip_salt.commands.show import show_failure, show_nodes
+    from mip_salt.federation.document import begin
+    from mip_salt.federation.generate import refresh
+    from mip_salt.federation.model import NODE_ID
+    from mip_salt.questions.file import FileQuestions
+    from mip_salt.questions.wizard import Wizard
+    from mip_salt.remote.results import exit_code
+    from mip_salt.vault.session import open_session
+    from mip_salt.workflows.configure import Done
+    from mip_salt.workflows.configure import configure as run
+    from mip_salt.workflows.enrol import Seat
+
+    if node and (not NODE_ID.match(node) or (file and node not in file.nodes)):
+        raise UsageError(f"there is no node {node!r} to configure", hint="An id is ms, ui, wk1, wk2, …")
+    terminal = request.terminal
+    questions = FileQuestions(folder.name, file, terminal, node) if file else Wizard(folder.name, terminal, node)
+
+    def progress(name: str, text: str) -> None:
+        terminal.say(f"  {name}: {text} …", "dim")
+
+    def finished(done: Done) -> None:
+        result = done.result
+        if done.removed:
+            terminal.success(
+                f"{result.id} is removed. On the machine itself the identity stays: take the line ending in"
+            )
+            terminal.say(
+                f"  mip-salt:{folder.name} from its user's ~/.ssh/authorized_keys, and /etc/sudoers.d/mip-salt."
+            )
+        elif not result.error:
+            terminal.success(
+                f"{result.id} is {result.facts['hostname']}" + ("" if result.kind == "changed" else ", as before")
+            )
+        elif file:
+            show_failure(request, result)
+
+    folder.create()
+    with request.held(folder, "configure"):
+        federation = begin(folder)
+        refresh(folder, federation)
+        with open_session(folder, request.passphrase(folder), create=True) as vault:
+            results = run(Seat(folder, vault, questions, progress), finished)
+        show_nodes(request, folder, results)
+    return exit_code(results)
+
+
+def _read(source: str) -> str:
+    try:
+        return sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise UsageError(f"{source} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}") from err

@@ -1,0 +1,60 @@
+"""`mip-salt federation`: which federations this machine holds."""
+
+from __future__ import annotations
+
+import click
+
+from mip_salt.commands.context import Request, pass_request, shared_options
+
+
+@click.group()
+def federation() -> None:
+    """List the federations of this machine."""
+
+
+@federation.command(name="list")
+@shared_options
+@pass_request
+def list_(request: Request) -> int:
+    """List every federation under the root, with its nodes, and whether its vault is open.
+
+    \b
+      mip-salt federation list
+    """
+    from mip_salt.errors import MipError
+    from mip_salt.federation.document import load
+    from mip_salt.federation.folder import Folder, all_folders
+    from mip_salt.vault.agent import alive
+
+    def row(folder: Folder) -> dict[str, object]:
+        known: dict[str, object] = {"federation": folder.name, "path": str(folder.path)}
+        try:
+            folder.check_private()
+            nodes = load(folder).nodes
+        except MipError as err:
+            return {**known, "nodes": None, "vault": "unknown", "error": err.message}
+        return {**known, "nodes": len(nodes), "vault": "unlocked" if alive(folder) else "locked", "error": ""}
+
+    rows = [row(folder) for folder in all_folders(request.root_folder)]
+    terminal = request.terminal
+    if request.json_output:
+        terminal.document({"command": request.command, "federations": rows})
+    elif rows:
+        terminal.table(
+            ("FEDERATION", "NODES", "VAULT", "FOLDER"),
+            [
+                (
+                    str(r["federation"]),
+                    "?" if r["nodes"] is None else str(r["nodes"]),
+                    str(r["vault"]),
+                    str(r["path"]),
+                )
+                for r in rows
+            ],
+        )
+    else:
+        terminal.say(f"No federation under {request.root_folder} yet. Begin one: mip-salt -f NAME configure")
+    for r in rows:
+        if r["error"]:
+            terminal.warning(f"{r['federation']}: {r['error']}")
+    return 6 if any(r["error"] for r in rows) else 0

@@ -1,0 +1,88 @@
+"""Where the vault's passphrase comes from: the environment, a file, or the operator."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from mip_salt.errors import Damaged, LoginRefused, UsageError
+from mip_salt.terminal import Terminal
+from mip_salt.vault.passphrase import MIN_LENGTH, check_new, suggest
+
+VARIABLE = "MIP_SALT_VAULT_PASSPHRASE"
+TRIES = 3
+
+
+class PassphraseSource:
+    """Answer the question for one federation's passphrase.
+
+    given
+        The passphrase from environment or file, if there was one.
+    where
+        What to call that place in an error.
+    """
+
+    def __init__(self, federation: str, terminal: Terminal, given: str | None, where: str) -> None:
+        self.federation, self.terminal, self.given, self.where = federation, terminal, given, where
+
+    def __call__(self, attempt: int) -> str:
+        """Return the passphrase of an existing vault; attempt counts from 1."""
+        if self.given is not None:
+            if attempt > 1:
+                raise LoginRefused(f"wrong passphrase for the vault of {self.federation} (from {self.where})")
+            return self.given
+        if not self.terminal.interactive:
+            raise UsageError(
+                f"the vault of {self.federation} is locked, and nobody is there to ask",
+                hint=f"Set {VARIABLE}, give --vault-passphrase-file FILE, or run: mip-salt -f {self.federation} vault unlock",
+            )
+        if attempt > 1:
+            self.terminal.warning(f"Wrong passphrase ({attempt - 1} of {TRIES}).")
+        return self.terminal.ask_hidden(f"Passphrase of the vault of {self.federation}")
+
+    def new(self) -> str:
+        """Return the passphrase for a new vault: long enough, and typed twice."""
+        if self.given is not None:
+            return check_new(self.given, not_these=[self.federation])
+        self.terminal.say(
+            f"The vault of {self.federation} is new. Its passphrase opens every node: {MIN_LENGTH} characters or more,\n"
+            "not used anywhere else. Whoever holds a copy of this folder can guess at leisure, so make it\n"
+            f"long; for example: {suggest()}"
+        )
+        while True:
+            try:
+                first = check_new(self.terminal.ask_hidden("New passphrase"), not_these=[self.federation])
+            except UsageError as err:
+                if not self.terminal.interactive:
+                    raise
+                self.terminal.error(err)
+                continue
+            if check_new(self.terminal.ask_hidden("The same again"), not_these=[]) == first:
+                return first
+            self.terminal.warning("These two differ; once more.")
+
+
+def passphrase_source(federation: str, terminal: Terminal, file: Path | None) -> PassphraseSource:
+    """Return the source that this run has; a given passphrase leaves the environment, so no child inherits it.
+
+    Raises Damaged for a file that others can read, or none at all.
+    """
+    given = os.environ.pop(VARIABLE, None)
+    if file is not None:
+        return PassphraseSource(federation, terminal, _read(file), str(file))
+    return PassphraseSource(federation, terminal, given, VARIABLE)
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8") as source:
+            mode = os.fstat(source.fileno())
+            if stat.S_ISREG(mode.st_mode) and mode.st_mode & 0o077:
+                raise Damaged(
+                    f"{file} can be read by others",
+                    hint=f"chmod 600 {file}, and change the passphrase if others could look.",
+                )
+            return source.readline(4096).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as err:
+        raise Damaged(f"{file} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}") from err

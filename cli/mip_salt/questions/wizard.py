@@ -1,0 +1,127 @@
+"""Answers from the operator's terminal: the wizard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mip_salt.errors import MipError, TrustRefused, UsageError
+from mip_salt.federation.address import join_address, split_address
+from mip_salt.federation.model import USER, Access, Federation, Node, Role, role_of
+from mip_salt.questions.fingerprints import ask_to_confirm, matching
+from mip_salt.questions.wish import Next, Removal, Wish
+from mip_salt.terminal import Terminal
+
+if TYPE_CHECKING:
+    from mip_salt.ssh.facts import Facts
+    from mip_salt.ssh.hostkeys import HostKey
+
+TITLES = {Role.MASTER: "the master", Role.UI: "the web front end", Role.WORKER: "a worker"}
+
+
+class Wizard:
+    """Ask node by node: those that exist, then the master, the ui, and workers until an empty answer.
+
+    only
+        The one node to go straight to, or None for all.
+    """
+
+    def __init__(self, federation: str, terminal: Terminal, only: str | None = None) -> None:
+        self.federation, self.terminal, self.only = federation, terminal, only
+
+    def batches(self, current: Callable[[], Federation]) -> Iterator[Sequence[Wish | Removal]]:
+        """Yield one node at a time: what is asked next depends on how the last one went."""
+        if self.only:
+            yield from self._one(self.only, current().nodes.get(self.only))
+            return
+        for name in current().ids():
+            yield from self._one(name, current().nodes[name])
+        for name in ("ms", "ui"):
+            if name not in current().nodes:
+                yield from self._one(name, None)
+        while True:
+            number = next(n for n in range(1, 1000) if f"wk{n}" not in current().nodes)
+            wish = self._ask_access(f"wk{number}", None)
+            if wish is None:
+                return
+            yield [wish]
+
+    def _one(self, name: str, node: Node | None) -> Iterator[Sequence[Wish | Removal]]:
+        if node is None:
+            wish = self._ask_access(name, None)
+        else:
+            self.terminal.title(
+                f"{name}, {TITLES[node.role]}: {node.hostname} at {join_address(node.address, node.port)}, user {node.user}"
+            )
+            action = self.terminal.choose("Keep, change or remove it?", ("keep", "change", "remove"), "keep")
+            if action == "remove" and self.terminal.confirm(f"Remove {name} ({node.hostname}) from {self.federation}?"):
+                yield [Removal(name)]
+            wish = self._ask_access(name, node) if action == "change" else None
+        if wish is not None:
+            yield [wish]
+
+    def _ask_access(self, name: str, node: Node | None) -> Wish | None:
+        """Ask how a node is reached; None for an empty answer."""
+        role = role_of(name)
+        if node is None:
+            self.terminal.title(f"{name}, {TITLES[role]}")
+        end = "no more workers" if role is Role.WORKER else "not now"
+        hint = "" if node else f" (name, IP or host:port; empty: {end})"
+        while True:
+            default = join_address(node.address, node.port) if node else None
+            answer = self.terminal.ask(f"Address{hint}", default)
+            if not answer:
+                return None
+            try:
+                address, port = split_address(answer)
+                break
+            except ValueError as err:
+                self.terminal.warning(f"{err}; for example 10.0.0.11, wk1.hospital.org:2222 or [2001:db8::11]:22.")
+        while True:
+            user = self.terminal.ask("Administration user", node.user if node else "mipadmin")
+            if USER.match(user):
+                break
+            self.terminal.warning("A user's name is a-z, 0-9, _ and -, not starting with a digit or -.")
+        keep = node.model_dump(include={"site", "bastion"}) if node else {}
+        return Wish(name, Access(role=role, address=address, port=port, user=user, **keep))
+
+    def confirm_host_keys(self, wish: Wish, keys: Sequence[HostKey], pinned: Sequence[HostKey]) -> list[HostKey]:
+        """Show all fingerprints and ask; a fingerprint known before is compared without asking."""
+        if wish.host_key:
+            return matching(wish, keys)
+        return ask_to_confirm(self.terminal, self.federation, wish, keys)
+
+    def password(self, wish: Wish) -> str | None:
+        """Ask for the password, hidden."""
+        shown = f"Password of {wish.access.user} on {wish.id} (hidden; empty: use your own SSH keys)"
+        return self.terminal.ask_hidden(shown) or None
+
+    def confirm_machine(self, wish: Wish, facts: Facts, before: Node | None) -> None:
+        """Show the real hostname with the machine's facts, and ask."""
+        self.terminal.say(f"{wish.id} says it is:")
+        self.terminal.facts(facts.rows())
+        if before and before.hostname != facts.hostname:
+            self.terminal.warning(f"It was {before.hostname} before.")
+        if not self.terminal.confirm(f"Is this the machine you mean for {wish.id}?", default=False):
+            raise TrustRefused(
+                f"{facts.hostname} is not the machine meant",
+                node=wish.id,
+                hint="The identity was installed for its user all the same: remove the line ending in\n"
+                f"mip-salt:{self.federation} from ~/.ssh/authorized_keys there, and /etc/sudoers.d/mip-salt.",
+            )
+
+    def keep_password(self, wish: Wish) -> bool:
+        """Keep no password: the identity replaces it."""
+        return False
+
+    def after_failure(self, wish: Wish, error: MipError) -> tuple[Next, Wish]:
+        """Say why, and offer to try again (with another address, if wanted), to leave the node out, or to stop."""
+        self.terminal.error(error)
+        again = Next(self.terminal.choose("Retry, skip this node, or stop?", ("retry", "skip", "stop"), "retry"))
+        if again is not Next.RETRY or wish.replace:
+            return again, wish
+        before = Node.model_validate(wish.access.model_dump())
+        changed = self._ask_access(wish.id, before)
+        if changed is None:
+            raise UsageError("no address", node=wish.id)
+        return again, changed

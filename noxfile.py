@@ -1,0 +1,31 @@
+"""What is checked, one session a concern; each runs in the environment that calls nox (`make` prepares it)."""
+
+import os
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "tests"]
+SLS = ["states", "pillar", "salt"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style: Python by ruff, states by salt-lint, YAML by yamllint."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("yamllint", "--strict", *SLS)
+    session.run("sh", "-c", "find states -name '*.sls' -print0 | xargs -0 salt-lint")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types: mypy --strict over cli/."""
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test, fast ones first; arguments after -- go to pytest."""
+    folders = session.posargs or ["tests/unit", "tests/hostile", "tests/functional", "tests/integration"]
+    session.run("pytest", *folders, env={"PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", "")})
