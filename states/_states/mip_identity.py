@@ -105,7 +105,7 @@ def _given(name: str | None, public_key: str | None) -> tuple[str, str]:
 
 def _told(found: dict[str, Any]) -> str:
     """Return in words what a check found."""
-    details = "; ".join(found["options"]) if "options" in found else found["found"]
+    details = "; ".join(each or "none" for each in found["options"]) if "options" in found else found["found"]
     return f"{found['state']}: {details}" if details and found["state"] != "present" else found["state"]
 
 

@@ -1,0 +1,167 @@
+"""The tree of states: what each node gets, out of its pillar alone."""
+
+import copy
+import os
+
+import pytest
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKkz3qkBqLhQ9kqtpg1KJyWFKsd0cTBHD3ZMxkOyE4Qb mip-salt:brain"
+MACHINE_ID = "104a81cbac7c46d7a67f2a2d8553ec55"
+HOSTNAME = os.uname().nodename
+ROLES = ["master", "ui", "worker"]
+
+
+def pillar(role="worker", node="wk1", user="mipadmin", hostname=HOSTNAME, machine_id=MACHINE_ID):
+    """Return what the vault and the federation tell a node."""
+    return {
+        "mip": {
+            "federation": "brain",
+            "node": {"id": node, "role": role, "hostname": hostname, "site": None, "user": user},
+            "settings": {"deadline": 900, "jobs": 24},
+            "peers": {},
+            "identity": {"public_key": KEY, "hostname": hostname, "machine_id": machine_id},
+        }
+    }
+
+
+@pytest.fixture
+def tree(loaded, tmp_path):
+    """Salt's highstate over the shipped tree, and over the operator's own states before it."""
+    import salt.state
+
+    own = tmp_path / "states"
+    own.mkdir()
+
+    def highstate(given, node="wk1"):
+        opts = loaded.opts(tmp_path, [own, loaded.folder / "states"], node=node)
+        opts.update(extension_modules=str(loaded.folder / "extmods"), grains=copy.deepcopy(loaded.loaders.grains))
+        return salt.state.HighState(opts, initial_pillar=given)
+
+    highstate.own = own
+    return highstate
+
+
+def low(tree, given, node="wk1"):
+    """Return the low state; a list of errors is a failure."""
+    chunks = tree(given, node).compile_low_chunks()
+    assert all(isinstance(chunk, dict) for chunk in chunks), chunks
+    return chunks
+
+
+def words(chunks):
+    return [(chunk["__id__"], f"{chunk['state']}.{chunk['fun']}") for chunk in chunks]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_verifies_the_machine_first_and_keeps_the_identity(tree, role):
+    chunks = low(tree, pillar(role))
+    assert words(chunks) == [
+        ("mip-host-verified", "mip_host.verified"),
+        ("mip-identity-present", "mip_identity.present"),
+    ]
+    first, identity = chunks
+    assert (first["order"], first["failhard"]) == (1, True)
+    assert (first["name"], first["hostname"], first["machine_id"]) == ("wk1", HOSTNAME, MACHINE_ID)
+    assert (identity["name"], identity["public_key"], identity["sudo"]) == ("mipadmin", KEY, True)
+    assert identity["require"] == [{"mip_host": "mip-host-verified"}]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_has_a_file_that_can_be_run_alone(tree, role):
+    state = tree(pillar(role))
+    high, errors = state.render_highstate({"base": [f"mip.roles.{role}"]})
+    assert errors == []
+    assert {"mip-host-verified", "mip-identity-present"} <= set(high)
+
+
+@pytest.mark.parametrize("sls", ["mip.identity", *[f"mip.roles.{role}" for role in ROLES]])
+def test_no_component_comes_without_the_verification(tree, sls):
+    high, errors = tree(pillar()).render_highstate({"base": [sls]})
+    assert errors == []
+    assert "mip-host-verified" in high
+
+
+def test_root_needs_no_sudo_rule(tree):
+    assert low(tree, pillar(user="root"))[1]["sudo"] is False
+
+
+@pytest.mark.parametrize("text", ["on", "0x10", "12e3", "2026-01-01", "null", "~", "{{ 1+1 }}", 'a"b', "a: b", "é"])
+def test_every_value_reaches_the_state_as_it_is(tree, text):
+    given = pillar(hostname=text, machine_id=text)
+    given["mip"]["identity"]["public_key"] = text
+    first, identity = low(tree, given)
+    assert (first["hostname"], first["machine_id"], identity["public_key"]) == (text, text, text)
+
+
+def test_the_role_comes_from_the_pillar_never_from_the_nodes_grains(tree):
+    state = tree(pillar(role=None))
+    state.opts["grains"].update(role="worker", mip={"node": {"role": "worker"}})
+    assert words(state.compile_low_chunks()) == [("mip-roles-unknown", "test.fail_without_changes")]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"mip": None},
+        {"mip": {"node": None}},
+        {"mip": {"identity": {"hostname": HOSTNAME, "machine_id": MACHINE_ID}}},
+        pillar(role=None),
+        pillar(role="../../root"),
+        pillar(role="unknown"),
+        pillar(role="Worker"),
+    ],
+)
+def test_a_node_without_a_known_role_fails_and_says_what_to_run(tree, node, given):
+    (ret,) = tree(given).call_highstate().values()
+    assert ret["result"] is False
+    assert ret["name"].strip() == "the pillar does not say which role this node has: run mip-salt configure --node wk1"
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("missing", ["identity", "hostname", "machine_id"])
+def test_a_node_without_its_confirmed_identity_fails_at_once_and_says_what_to_run(tree, node, role, missing):
+    given = pillar(role)
+    given["mip"].pop(missing, None)
+    given["mip"].get("identity", {}).pop(missing, None)
+    (ret,) = tree(given).call_highstate().values()
+    assert ret["result"] is False
+    assert ret["comment"] == "this node's identity is not in the vault: run mip-salt configure --node wk1"
+    assert list(node.home.iterdir()) == []
+
+
+def test_the_highstate_changes_first_and_nothing_the_second_time(tree, node):
+    first = tree(pillar()).call_highstate()
+    assert [(ret["__id__"], ret["result"], bool(ret["changes"])) for ret in first.values()] == [
+        ("mip-host-verified", True, False),
+        ("mip-identity-present", True, True),
+    ]
+    second = tree(pillar()).call_highstate()
+    assert [(ret["result"], ret["changes"]) for ret in second.values()] == [(True, {})] * 2
+
+
+def own_states(tree, folder):
+    (tree.own / "top.sls").write_text("base:\n  '*':\n    - own\n    - mip.roles.worker\n")
+    (tree.own / "own.sls").write_text(f"aaa-own:\n  file.touch:\n    - name: {folder}/touched\n")
+
+
+def test_on_another_machine_the_operators_own_states_do_not_run_either(tree, node, tmp_path):
+    own_states(tree, tmp_path)
+    (ret,) = tree(pillar(machine_id="0" * 32)).call_highstate().values()
+    assert (ret["__id__"], ret["result"]) == ("mip-host-verified", False)
+    assert not (tmp_path / "touched").exists()
+    assert list(node.home.iterdir()) == []
+
+
+def test_on_the_confirmed_machine_they_run_after_the_verification(tree, node, tmp_path):
+    own_states(tree, tmp_path)
+    assert next(iter(words(low(tree, pillar())))) == ("mip-host-verified", "mip_host.verified")
+    assert all(ret["result"] for ret in tree(pillar()).call_highstate().values())
+    assert (tmp_path / "touched").exists()
+
+
+def test_an_operators_component_wins_over_the_packages(tree, node):
+    folder = tree.own / "mip" / "roles"
+    folder.mkdir(parents=True)
+    (folder / "worker.sls").write_text("include: [mip.host]\n")
+    assert words(low(tree, pillar())) == [("mip-host-verified", "mip_host.verified")]
