@@ -85,8 +85,9 @@ def _sudoers(add: int) -> str:
     missing = ":" if add else '[ -e "$f" ] || { echo MIP2-unchanged; exit 0; }'
     return one_line(rf"""
 set -eu; LC_ALL=C; export LC_ALL; umask 077; d=/etc/sudoers.d; f=$d/mip-salt;
-printf "%s" "$SUDO_USER" | grep -qxE "[a-z_][a-z0-9_-]*" || {{ echo "sudo names no usual user"; exit 1; }};
-line="$SUDO_USER ALL=(root) NOPASSWD: ALL";
+u=$(printf "%s" "$SUDO_USER" | tr -cd "a-z0-9_-");
+[ -n "$u" ] && [ "$u" = "$SUDO_USER" ] || {{ echo "sudo names no usual user"; exit 1; }};
+line="$u ALL=(root) NOPASSWD: ALL";
 {missing};
 if [ -e "$f" ]; then {done}; fi;
 [ -d $d ] || mkdir -m 750 $d;

@@ -11,6 +11,7 @@ from mip_salt.federation.files import write_atomic
 from mip_salt.ssh.hostkeys import HostKey
 
 ALIAS = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
+LINES = re.compile(rb"[^\n]*\n|[^\n]+\Z")
 MAX_BYTES = 1024 * 1024
 MAX_LINE = 8192
 
@@ -75,7 +76,7 @@ def holder(pins: Mapping[str, Sequence[HostKey]], keys: Sequence[HostKey], excep
 
 def _replace(path: Path, alias: str, lines: Sequence[str]) -> None:
     old = _bytes(path)
-    kept = [line for line in old.splitlines(keepends=True) if line.split()[:1] != [alias.encode()]]
+    kept = [line for line in LINES.findall(old) if line.split()[:1] != [alias.encode()]]
     if kept and lines and not kept[-1].endswith(b"\n"):
         kept[-1] += b"\n"
     new = b"".join(kept) + b"".join(f"{line}\n".encode("ascii") for line in lines)

@@ -15,7 +15,6 @@ from mip_salt.ssh.target import Target
 
 NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 CLOSED = (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
-GREETING_SECONDS = 3.0
 
 
 def unreachable(target: Target, err: BaseException, bastion: bool = False) -> Unreachable:
@@ -66,13 +65,13 @@ def _reason(err: BaseException) -> tuple[str, str]:
     return printable(getattr(err, "strerror", None) or err or type(err).__name__), words.NETWORK
 
 
-async def not_ssh(target: Target, via: asyncssh.SSHClientConnection | None) -> Unreachable | None:
+async def not_ssh(target: Target, via: asyncssh.SSHClientConnection | None, seconds: float) -> Unreachable | None:
     """Return an error if what answers at a port is no SSH server, by the first line it says; None if unsure.
 
     Only an SSH version line is sent, for servers that wait to be spoken to.
     """
     try:
-        said = await asyncio.wait_for(_greeting(target, via), GREETING_SECONDS)
+        said = await asyncio.wait_for(_greeting(target, via), seconds)
     except (OSError, asyncio.TimeoutError, asyncssh.Error):
         return None
     # sshd itself says "Exceeded MaxStartups" or "Not allowed at this time" before it drops a connection.

@@ -16,6 +16,8 @@ __all__ = ["Target", "scan"]
 
 ALGORITHMS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512")
 RETRY_PAUSE = 1.0
+# Of the time: to look at what it says, if it does not say that it is an SSH server.
+GREETING_SHARE = 0.15
 
 
 def host_key(key: asyncssh.SSHKey) -> HostKey:
@@ -38,7 +40,7 @@ async def scan(target: Target, via: SSHClientConnection | None = None, timeout: 
     """
     tries = [asyncio.ensure_future(_offered(target, name, via)) for name in ALGORITHMS]
     try:
-        await asyncio.wait(tries, timeout=timeout)
+        await asyncio.wait(tries, timeout=timeout * (1 - GREETING_SHARE))
     finally:
         for task in tries:
             task.cancel()
@@ -64,7 +66,9 @@ async def scan(target: Target, via: SSHClientConnection | None = None, timeout: 
     if odd is not None:
         raise odd
     silent = isinstance(failed[0], (*CLOSED, asyncio.TimeoutError, asyncssh.ProtocolError))
-    raise (await not_ssh(target, via) if silent else None) or unreachable(target, failed[0], bastion=via is not None)
+    raise (await not_ssh(target, via, timeout * GREETING_SHARE) if silent else None) or unreachable(
+        target, failed[0], bastion=via is not None
+    )
 
 
 async def _offered(target: Target, algorithm: str, via: SSHClientConnection | None) -> HostKey | None:

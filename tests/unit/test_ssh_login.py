@@ -1,0 +1,269 @@
+"""One login is one kind of secret, sent once, to a confirmed host key only; the node here is a real SSH server."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+from mip_salt.errors import LoginRefused, MipError, TrustRefused, Unreachable, UsageError
+from mip_salt.ssh.hostkeys import HostKey
+from mip_salt.ssh.login import login, session
+from mip_salt.ssh.refusal import KeyRefused
+from mip_salt.ssh.scan import host_key
+from mip_salt.ssh.target import Target
+
+HOST_KEY = asyncssh.generate_private_key("ssh-ed25519")
+ANOTHER = asyncssh.generate_private_key("ssh-ed25519")
+RSA = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+PASSWORD = " pä ss'\"$[]\\#:%"
+
+
+class Node(asyncssh.SSHServer):
+    """A server that writes down what it is told."""
+
+    def __init__(self, seen: list[str], **ways: Any) -> None:
+        self.seen, self.ways = seen, ways
+
+    def begin_auth(self, username: str) -> bool:
+        self.seen.append(f"user {username}")
+        return not self.ways.get("open")
+
+    def password_auth_supported(self) -> bool:
+        return bool(self.ways.get("password"))
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self.seen.append(f"password {password}")
+        if self.ways.get("password") == "expired":
+            raise asyncssh.PasswordChangeRequired("Password expired")
+        return password == self.ways.get("password")
+
+    def kbdint_auth_supported(self) -> bool:
+        return bool(self.ways.get("questions"))
+
+    def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Any:
+        self.questions = list(self.ways["questions"])
+        return self._next()
+
+    def validate_kbdint_response(self, username: str, responses: list[str]) -> Any:
+        self.seen.extend(f"answer {text}" for text in responses)
+        if responses and responses[0] != PASSWORD:
+            return False
+        return self._next()
+
+    def _next(self) -> Any:
+        return ("", "", "", self.questions.pop(0)) if self.questions else True
+
+    def public_key_auth_supported(self) -> bool:
+        return "key" in self.ways
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        self.seen.append(f"key {key.get_fingerprint()[:12]}")
+        return key.get_fingerprint() == self.ways["key"]
+
+
+def meet(use: Callable[[Target], Awaitable[None]], host: asyncssh.SSHKey = HOST_KEY, **ways: Any) -> list[str]:
+    """Let a client meet a server; return what the server was told."""
+    seen: list[str] = []
+
+    async def main() -> None:
+        server = await asyncssh.create_server(
+            lambda: Node(seen, **ways), "127.0.0.1", 0, server_host_keys=[host], config=None
+        )
+        try:
+            await use(Target("wk1", "127.0.0.1", server.get_port(), "mipadmin"))
+        finally:
+            server.close()
+
+    asyncio.run(main())
+    return seen
+
+
+def enter(host: asyncssh.SSHKey = HOST_KEY, ways: dict[str, Any] | None = None, **secret: Any) -> list[str]:
+    """Log in to a server whose confirmed key is HOST_KEY; return what the server was told."""
+
+    async def use(target: Target) -> None:
+        async with session(target, [host_key(HOST_KEY)], **secret):
+            pass
+
+    return meet(use, host, **(ways or {}))
+
+
+def refused(
+    kind: type[MipError], host: asyncssh.SSHKey = HOST_KEY, ways: dict[str, Any] | None = None, **secret: Any
+) -> tuple[MipError, list[str]]:
+    seen: list[str] = []
+    found: list[MipError] = []
+
+    async def use(target: Target) -> None:
+        with pytest.raises(kind) as caught:
+            await login(target, [host_key(HOST_KEY)], **secret)
+        found.append(caught.value)
+
+    seen = meet(use, host, **(ways or {}))
+    assert found[0].node == "wk1"
+    assert PASSWORD not in str(found[0]) + found[0].hint + found[0].command
+    return found[0], seen
+
+
+@pytest.fixture(autouse=True)
+def no_operator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Give the operator a home of his own, so that his real keys stay out of it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Give an ssh-agent with one key: its socket, and the key's fingerprint."""
+    folder = tmp_path_factory.mktemp("a")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "mip-salt:brain", "-f", folder / "id"], check=True
+    )
+    socket = str(folder / "s")
+    said = subprocess.run(["ssh-agent", "-a", socket], check=True, capture_output=True, text=True).stdout
+    pid = said.split("SSH_AGENT_PID=")[1].split(";")[0]
+    subprocess.run(["ssh-add", "-q", folder / "id"], check=True, env={"SSH_AUTH_SOCK": socket, "PATH": "/usr/bin"})
+    yield socket, asyncssh.read_public_key(folder / "id.pub").get_fingerprint()
+    subprocess.run(["kill", pid], check=True)
+
+
+class TestPassword:
+    def test_the_right_one_is_sent_once_and_as_it_is(self) -> None:
+        assert enter(ways={"password": PASSWORD}, password=PASSWORD) == ["user mipadmin", f"password {PASSWORD}"]
+
+    def test_a_wrong_one_is_sent_once_though_the_node_offers_two_ways(self) -> None:
+        error, seen = refused(
+            LoginRefused, ways={"password": "right", "questions": [[("Password: ", False)]]}, password=PASSWORD
+        )
+        assert "the password of mipadmin@" in error.message
+        assert "was refused" in error.message
+        assert seen == ["user mipadmin", f"password {PASSWORD}"]
+
+    def test_it_answers_the_one_hidden_question(self) -> None:
+        seen = enter(ways={"questions": [[("Password: ", False)]]}, password=PASSWORD)
+        assert seen == ["user mipadmin", f"answer {PASSWORD}"]
+
+    def test_messages_without_a_question_are_passed_over(self) -> None:
+        seen = enter(ways={"questions": [[("Password: ", False)], []]}, password=PASSWORD)
+        assert f"answer {PASSWORD}" in seen
+
+    def test_a_wrong_answer_is_given_once(self) -> None:
+        error, seen = refused(LoginRefused, ways={"questions": [[("Password: ", False)]]}, password="wrong")
+        assert "was refused" in error.message
+        assert seen == ["user mipadmin", "answer wrong"]
+
+    @pytest.mark.parametrize("question", [[("Login: ", True)], [("Password: ", False), ("Code: ", False)]])
+    def test_another_question_is_shown_and_not_answered(self, question: list[tuple[str, bool]]) -> None:
+        error, seen = refused(LoginRefused, ways={"questions": [question]}, password=PASSWORD)
+        assert "asks for more than a password" in error.message
+        assert question[0][0].strip() in error.message
+        assert not [line for line in seen if line.startswith("answer")]
+
+    def test_a_demand_for_a_new_one_is_an_expired_password(self) -> None:
+        error, _ = refused(
+            LoginRefused,
+            ways={"questions": [[("Password: ", False)], [("Current password: ", False)]]},
+            password=PASSWORD,
+        )
+        assert "has expired" in error.message
+
+    def test_the_methods_own_demand_for_a_new_one_is_an_expired_password(self) -> None:
+        error, _ = refused(LoginRefused, ways={"password": "expired"}, password=PASSWORD)
+        assert "has expired" in error.message
+
+    def test_where_no_password_is_taken_what_is_offered_is_said(self) -> None:
+        error, seen = refused(LoginRefused, ways={"key": "none"}, password=PASSWORD)
+        assert "takes no password; it offers only: publickey" in error.message
+        assert not [line for line in seen if "password" in line]
+
+    @pytest.mark.parametrize("password", ["", "a\nb", "a\rb", "a\0b"])
+    def test_one_that_cannot_be_is_refused_before_any_connection(self, password: str) -> None:
+        error, seen = refused(UsageError, ways={"password": password}, password=password)
+        assert seen == []
+        assert error.exit_code == 2
+
+
+class TestTrust:
+    @pytest.mark.parametrize("host", [ANOTHER, RSA], ids=["same kind", "other kind"])
+    @pytest.mark.parametrize("way", ["password", "operator"])
+    def test_another_host_key_is_told_nothing(self, host: asyncssh.SSHKey, way: str) -> None:
+        secret = {"password": PASSWORD} if way == "password" else {"operator": True}
+        error, seen = refused(TrustRefused, host, {"password": PASSWORD}, **secret)
+        assert "ANOTHER HOST KEY" in error.message
+        assert "nothing was sent" in error.message
+        assert seen == []
+
+    def test_the_operators_known_hosts_and_config_do_not_count(self, no_operator: Path) -> None:
+        (no_operator / ".ssh").mkdir()
+        key = ANOTHER.export_public_key().decode().strip()
+        (no_operator / ".ssh/known_hosts").write_text(f"* {key}\n")
+        (no_operator / ".ssh/config").write_text("Host *\n  User root\n  StrictHostKeyChecking no\n  Port 1\n")
+        _, seen = refused(TrustRefused, ANOTHER, {"password": PASSWORD}, password=PASSWORD)
+        assert seen == []
+        assert enter(ways={"password": PASSWORD}, password=PASSWORD)[0] == "user mipadmin"
+
+    def test_a_node_that_lets_anybody_in_proves_nothing(self, agent: tuple[str, str]) -> None:
+        error, _ = refused(LoginRefused, ways={"open": True}, agent_path=agent[0])
+        assert "lets anybody in" in error.message
+        assert not isinstance(error, KeyRefused)
+
+
+class TestIdentity:
+    def test_the_agents_key_gets_in(self, agent: tuple[str, str]) -> None:
+        assert len(enter(ways={"key": agent[1]}, agent_path=agent[0])) >= 2
+
+    def test_only_the_agents_key_is_offered_and_once(self, agent: tuple[str, str], no_operator: Path) -> None:
+        own = no_operator / ".ssh" / "id_ed25519"
+        own.parent.mkdir()
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", own], check=True)
+        error, seen = refused(KeyRefused, ways={"key": "none", "password": "x"}, agent_path=agent[0])
+        assert "the identity was refused" in error.message
+        assert seen == ["user mipadmin", f"key {agent[1][:12]}"]
+
+    def test_no_agent_is_a_locked_vault_and_nobody_is_called(self, tmp_path: Path) -> None:
+        error, seen = refused(LoginRefused, ways={"key": "none"}, agent_path=str(tmp_path / "none"))
+        assert "the vault is locked" in error.message
+        assert "vault unlock" in error.hint
+        assert not isinstance(error, KeyRefused)
+        assert seen == []
+
+    def test_an_empty_agent_is_a_locked_vault(self, agent: tuple[str, str]) -> None:
+        subprocess.run(["ssh-add", "-q", "-D"], check=True, env={"SSH_AUTH_SOCK": agent[0], "PATH": "/usr/bin"})
+        error, seen = refused(LoginRefused, ways={"key": "none"}, agent_path=agent[0])
+        assert "holds no identity" in error.message
+        assert seen == []
+
+
+class TestOperator:
+    def test_the_operators_agent_gets_in(self, agent: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SSH_AUTH_SOCK", agent[0])
+        enter(ways={"key": agent[1]}, operator=True)
+
+    def test_the_operators_default_key_gets_in(self, no_operator: Path) -> None:
+        own = no_operator / ".ssh" / "id_ed25519"
+        own.parent.mkdir()
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", own], check=True)
+        enter(ways={"key": asyncssh.read_public_key(f"{own}.pub").get_fingerprint()}, operator=True)
+
+    def test_without_a_usable_key_what_the_node_offers_is_said(self) -> None:
+        error, _ = refused(LoginRefused, ways={"password": "x", "key": "none"}, operator=True)
+        assert "your own SSH keys" in error.message
+        assert "publickey, password" in error.message
+
+
+@pytest.mark.parametrize("secret", [{}, {"password": "a", "operator": True}, {"password": "a", "agent_path": "b"}])
+def test_a_login_takes_exactly_one_kind_of_secret(secret: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="exactly one"):
+        asyncio.run(login(Target("wk1", "127.0.0.1"), [], **secret))
+
+
+def test_a_closed_port_is_unreachable() -> None:
+    key = HostKey(*HOST_KEY.export_public_key().decode().split()[:2])
+    with pytest.raises(Unreachable, match="connection refused"):
+        asyncio.run(login(Target("wk1", "127.0.0.1", 1), [key], password="x"))
