@@ -150,10 +150,14 @@ def _read(path: str) -> str:
         with open(path, "rb") as source:
             return source.read(MAX_BYTES).decode("utf-8", "replace")
     except OSError as err:
-        raise CommandExecutionError(f"{path} cannot be read: {err.strerror}") from err
+        raise CommandExecutionError(_clean(f"{path} cannot be read: {err.strerror}", 200)) from err
 
 
 def _clean(text: str, limit: int = 80) -> str:
-    """Return text as one short line without control, format or separator characters."""
+    """Return text as one short line without control, format or separator characters.
+
+    And without the words at which the ``salt-ssh`` command takes its own login for refused, wherever they stand in a
+    failure's text, and asks the operator for a password (measured, 3008.4).
+    """
     line = "".join(c if c == " " or unicodedata.category(c)[0] not in "CZ" else "\ufffd" for c in text[:limit])
-    return line + ("…" if len(text) > limit else "")
+    return line.replace("Permission denied", "not permitted") + ("…" if len(text) > limit else "")

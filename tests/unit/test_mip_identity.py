@@ -297,7 +297,7 @@ def test_a_symlink_to_roots_file_changes_nothing_there(identity, home, mode):
         file = keys_file(home, "")
         file.unlink()
         file.symlink_to(victim)
-        with pytest.raises(CommandExecutionError, match="Permission denied"):
+        with pytest.raises(CommandExecutionError, match="not permitted"):
             identity.add("mipadmin", KEY)
         assert victim.read_text() == "root:*:\n"
         assert list(folder.iterdir()) == [victim]
@@ -311,11 +311,22 @@ def test_a_folder_that_is_a_symlink_to_roots_is_not_written_in(identity, home):
     try:
         folder.chmod(0o755)
         (home / ".ssh").symlink_to(folder)
-        with pytest.raises(CommandExecutionError, match="Permission denied"):
+        with pytest.raises(CommandExecutionError, match="not permitted"):
             identity.add("mipadmin", KEY)
         assert list(folder.iterdir()) == []
     finally:
         shutil.rmtree(folder)
+
+
+def test_no_failure_has_the_words_that_make_salt_ssh_ask_for_a_password(identity, home):
+    trap = home / "Permission denied"
+    trap.mkdir()
+    file = keys_file(home, "")
+    file.unlink()
+    file.symlink_to(trap)
+    with pytest.raises(CommandExecutionError, match=r"home-.*/not permitted is not a file") as caught:
+        identity.add("mipadmin", KEY)
+    assert "Permission denied" not in str(caught.value)
 
 
 @as_root
