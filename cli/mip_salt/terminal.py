@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -104,6 +106,28 @@ class Terminal:
             style = STYLES.get(row[kind_column], "") if kind_column is not None else ""
             table.add_row(*(Text(cell, style=style if i == kind_column else "") for i, cell in enumerate(row)))
         self.out.print(table, soft_wrap=False)
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[Sequence[Sequence[str]]], None] | None]:
+        """Give what shows rows that are drawn anew each time, on stderr; None where there is no terminal to draw on.
+
+        A row's second cell is its kind, which colours it. The rows are gone at the end: a table follows them. Nothing
+        is drawn by a thread of its own: work goes on in forks, and a fork with threads may find a lock held.
+        """
+        if not self.err.is_terminal or self.err.is_dumb_terminal or self.json_output or self.verbosity < 0:
+            yield None
+            return
+        with Live(console=self.err, auto_refresh=False, transient=True, vertical_overflow="ellipsis") as drawn:
+
+            def show(rows: Sequence[Sequence[str]]) -> None:
+                grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+                for row in rows:
+                    grid.add_row(
+                        *(Text(cell, style=STYLES.get(row[1], "") if i == 1 else "") for i, cell in enumerate(row))
+                    )
+                drawn.update(grid, refresh=True)
+
+            yield show
 
     def facts(self, rows: Iterable[tuple[str, str]], indent: int = 2) -> None:
         """Show names and values beside each other, on stderr."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SUBREAPER, DEATH_SIGNAL = 36, 1  # PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG of linux/prctl.h
+SETTLE_SECONDS = 1.0  # one that waits for a disk may not stop sooner
 PROC = Path("/proc")
 
 # A pid alone may be another process by the time it is signalled; with its start time it cannot.
@@ -41,12 +42,6 @@ def _stat(pid: int) -> tuple[int, str, str]:
     return int(fields[1]), fields[19], fields[0]
 
 
-def alive(process: Process) -> bool:
-    """Say whether a process still runs (a zombie does not)."""
-    _, started, state = _stat(process[0])
-    return started == process[1] and state not in ("Z", "X", "")
-
-
 def descendants(root: int) -> list[Process]:
     """Return all processes below one, nearest first."""
     children: dict[int, list[Process]] = {}
@@ -70,32 +65,37 @@ def _signal(process: Process, signum: int) -> None:
             os.kill(process[0], signum)
 
 
-def end_tree(root: int, *, grace: float = 1.0, itself: bool = True) -> None:
-    """End a process of ours and all below it.
+def end_tree(root: int, *, itself: bool = True) -> None:
+    """Kill a process of ours and all below it.
 
-    They are stopped first, until no new one appears, so that none can slip away by forking; then TERM, then KILL.
+    They are stopped first, until none of them can fork any more, and killed while they stand still: after a TERM, one
+    that was just forking could leave its child behind. Nothing that a worker starts needs a TERM to end cleanly.
 
     root
         Pid of the worker.
-    grace
-        Seconds between TERM and KILL.
     itself
         Whether the root ends too.
     """
-    top = [(root, _stat(root)[1])] if itself else []
-    known: list[Process] = []
+    known = [(root, _stat(root)[1])] if itself else []
+    for process in known:
+        _signal(process, signal.SIGSTOP)
+    until = time.monotonic() + SETTLE_SECONDS
     while True:
-        fresh = [process for process in top + descendants(root) if process not in known]
-        if not fresh:
-            break
+        # A stop takes hold when a system call ends, and that may be a fork: look at states before children.
+        settled = all(map(_still, known))
+        fresh = [process for process in descendants(root) if process not in known]
         for process in fresh:
             _signal(process, signal.SIGSTOP)
         known += fresh
-    for signum in (signal.SIGTERM, signal.SIGCONT):
-        for process in known:
-            _signal(process, signum)
-    until = time.monotonic() + grace
-    while time.monotonic() < until and any(map(alive, known)):
-        time.sleep(0.01)
-    for process in known:
+        if not fresh and (settled or time.monotonic() > until):
+            break
+        if not fresh:
+            time.sleep(0.002)
+    for process in reversed(known):
         _signal(process, signal.SIGKILL)
+
+
+def _still(process: Process) -> bool:
+    """Say whether a process is stopped or has ended."""
+    _, started, state = _stat(process[0])
+    return started != process[1] or state in "TtZX"

@@ -122,7 +122,7 @@ def _work(job: Callable[[], Any], send: int, parent: int, tmp: Path, log: Path) 
             _send(send, {"silent": f"its worker failed ({type(err).__name__})"})
     finally:
         with contextlib.suppress(BaseException):
-            end_tree(os.getpid(), grace=0.2, itself=False)
+            end_tree(os.getpid(), itself=False)
         os._exit(code)
 
 
@@ -169,5 +169,5 @@ def _settle(parent: int, tmp: Path, log: Path) -> None:
 
 
 def _die(signum: int, frame: FrameType | None) -> None:
-    end_tree(os.getpid(), grace=0.2, itself=False)
+    end_tree(os.getpid(), itself=False)
     os._exit(128 + signum)
