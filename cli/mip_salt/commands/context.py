@@ -16,6 +16,7 @@ import click
 
 if TYPE_CHECKING:
     from mip_salt.federation.folder import Folder
+    from mip_salt.questions.passphrase import PassphraseSource
     from mip_salt.terminal import Terminal
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -76,7 +77,7 @@ class Request:
         with locked(folder, what), noted(folder, what):
             yield
 
-    def passphrase(self, folder: Folder) -> Callable[[int], str]:
+    def passphrase(self, folder: Folder) -> PassphraseSource:
         """Return what asks for the vault's passphrase: environment, file, or the operator."""
         from mip_salt.questions.passphrase import passphrase_source
 

@@ -1,0 +1,60 @@
+"""Salt external pillar ``mip_federation``: what a node's role needs of pillar/federation.sls, and no more.
+
+Found through the ``salt.loader`` entry point. What proves a machine (its hostname and machine-id) comes from the
+vault's signed entry, never from here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Return the pillar of one node.
+
+    minion_id
+        The id that the roster gave; an id that is no node gets nothing.
+    folder
+        The federation's folder.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh wk1 pillar.item mip
+
+    Raises Damaged if the federation's document cannot be read: the pillar then has errors, and no state runs.
+    """
+    from mip_salt.data import data_root
+    from mip_salt.federation.document import load
+    from mip_salt.federation.folder import Folder
+
+    place = Folder(Path(folder))
+    federation = load(place)
+    node = federation.nodes.get(minion_id)
+    if node is None:
+        return {}
+    defaults = yaml.safe_load((data_root() / "pillar" / "defaults.yaml").read_text("utf-8")) or {}
+    me = {"id": minion_id, "role": str(node.role), "hostname": node.hostname, "site": node.site, "user": node.user}
+    return {
+        "mip": {
+            "federation": federation.federation,
+            "node": me,
+            "settings": {**defaults.get("settings", {}), **federation.settings.model_dump(mode="json")},
+            "peers": _peers(federation, minion_id),
+            "identity": {"public_key": place.identity_public.read_text("utf-8").strip()},
+        }
+    }
+
+
+def _peers(federation: Any, minion_id: str) -> dict[str, Any]:
+    """Return the nodes that one talks to: the master talks to all, all talk to the master."""
+    role = federation.nodes[minion_id].role.value
+    return {
+        name: {"role": str(peer.role), "address": peer.address, "hostname": peer.hostname}
+        for name, peer in federation.nodes.items()
+        if name != minion_id and "master" in (role, peer.role.value)
+    }

@@ -1,0 +1,60 @@
+"""gpg for one federation: its own keyring, in UTF-8, and no question but by us."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import gnupg
+
+from mip_salt.errors import Damaged
+
+AGENT_CONF = """\
+# No prompt ever: what is not unlocked fails at once, also in parallel workers without a terminal.
+pinentry-program /bin/false
+default-cache-ttl 28800
+max-cache-ttl 28800
+no-allow-external-cache
+# Set before the key is made: a decryption costs 0.03 s instead of 0.35 s (docs/vault.md says what it costs).
+s2k-count 16777216
+"""
+GPG_CONF = "no-auto-key-retrieve\ntrust-model always\nno-greeting\n"
+SECONDS = 60
+
+
+def environment() -> dict[str, str]:
+    """Return the whole environment of a child: nothing of ours is inherited, so no secret can be."""
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
+
+
+def open_gpg(home: Path) -> gnupg.GPG:
+    """Return gpg on a keyring.
+
+    Raises Damaged if gpg is not installed.
+    """
+    if shutil.which("gpg") is None or shutil.which("gpg-connect-agent") is None:
+        raise Damaged("gpg is not installed", hint="apt-get install gnupg")
+    gpg = gnupg.GPG(gnupghome=str(home), env=environment(), options=["--no-tty"])
+    gpg.encoding = "utf-8"  # its default, latin-1, breaks é in a passphrase (measured, python-gnupg 0.5.7)
+    return gpg
+
+
+def agent(home: Path, command: str) -> str:
+    """Say one command to the keyring's running gpg-agent; empty if none runs."""
+    call = ["gpg-connect-agent", "--homedir", str(home), "--no-autostart", command, "/bye"]
+    done = subprocess.run(call, capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False)
+    return done.stdout
+
+
+def kill_agent(home: Path) -> None:
+    """End the keyring's gpg-agent, and with it every cached passphrase."""
+    if home.is_dir():
+        agent(home, "KILLAGENT")
+
+
+def words(result: gnupg.Crypt) -> dict[str, str]:
+    """Return gpg's status words with their arguments; python-gnupg's own attributes merge some of them."""
+    lines = [line[9:] for line in str(result.stderr).splitlines() if line.startswith("[GNUPG:] ")]
+    return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}

@@ -1,0 +1,204 @@
+"""The vault: one signed and encrypted GPG message a node, opened only by its federation's own agent."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from functools import cached_property
+from pathlib import Path
+
+import gnupg
+
+from mip_salt.errors import Damaged, LoginRefused, MipError, TrustRefused
+from mip_salt.federation.files import write_atomic
+from mip_salt.federation.folder import Folder
+from mip_salt.vault.entries import FEDERATION, HEADER, MAX_BYTES, Entry, decode, encode
+from mip_salt.vault.gpg import AGENT_CONF, GPG_CONF, SECONDS, agent, environment, kill_agent, open_gpg, words
+from mip_salt.vault.passphrase import normalised
+
+# Nobody may be asked: what the agent does not hold fails.
+SILENT = ["--batch", "--pinentry-mode", "error"]
+
+
+class Vault:
+    """One federation's vault.
+
+    folder
+        The federation's folder; the keyring is its ``gnupg``.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+
+    @cached_property
+    def _gpg(self) -> gnupg.GPG:
+        return open_gpg(self.folder.gnupg)
+
+    @cached_property
+    def _ring(self) -> list[tuple[str, int]]:
+        """Return fingerprint and birth, in seconds, of every key of the ring: each is a recipient and may sign."""
+        return [(str(key["fingerprint"]), int(key["date"])) for key in self._gpg.list_keys()]
+
+    @cached_property
+    def _mine(self) -> str:
+        secret = self._gpg.list_keys(True)
+        if not secret:
+            raise Damaged("the vault's key is missing", hint=f"Restore {self.folder.gnupg} from a backup.")
+        return str(secret[0]["fingerprint"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the vault's own key."""
+        return self._mine
+
+    def exists(self) -> bool:
+        """Say whether the vault was made; its federation's entry is what is written last."""
+        return self.folder.vault.is_file()
+
+    def create(self, passphrase: str) -> None:
+        """Make the keyring and its key, protected by a passphrase that was checked.
+
+        Raises Damaged if entries are there already, or if gpg cannot.
+        """
+        if self.exists() or any(self.folder.entries.glob("*.sls")):
+            raise Damaged(
+                "there are vault entries already", hint=f"Restore {self.folder.gnupg} and {self.folder.vault}."
+            )
+        kill_agent(self.folder.gnupg)
+        shutil.rmtree(self.folder.gnupg, ignore_errors=True)  # of a run that was killed: nothing was sealed yet
+        self.folder.gnupg.mkdir(mode=0o700)
+        write_atomic(self.folder.gnupg / "gpg-agent.conf", AGENT_CONF)
+        write_atomic(self.folder.gnupg / "gpg.conf", GPG_CONF)
+        request = self._gpg.gen_key_input(
+            key_type="EDDSA",
+            key_curve="ed25519",
+            key_usage="sign,cert",
+            subkey_type="ECDH",
+            subkey_curve="cv25519",
+            subkey_usage="encrypt",
+            name_real=f"mip-salt vault {self.folder.name}",
+            name_email=f"{self.folder.name}@mip-salt.invalid",
+            expire_date="0",
+            passphrase=normalised(passphrase),
+        )
+        if not self._gpg.gen_key(request).fingerprint:
+            raise Damaged("gpg could not make the vault's key", hint="gpg 2.2 or newer is needed.")
+
+    def unlock(self, passphrase: str) -> None:
+        """Let the agent hold the key for this passphrase.
+
+        Raises LoginRefused for a wrong passphrase, Damaged for a key that cannot be used.
+        """
+        self.lock()  # a warm agent would accept any passphrase (measured)
+        born = max((birth for _, birth in self._ring), default=0)
+        if time.time() < born:
+            raise Damaged("this machine's clock is before the day the vault's key was made", hint="Set the clock.")
+        secret = normalised(passphrase)
+        sealed = self._gpg.encrypt("canary", self._mine, sign=self._mine, passphrase=secret, always_trust=True)
+        if sealed.ok and self._gpg.decrypt(str(sealed), passphrase=secret).ok:
+            return
+        self.lock()
+        if {"KEYEXPIRED", "EXPKEYSIG"} & set(words(sealed)):
+            raise Damaged(
+                "the vault's key has an expiry date, and it has passed",
+                hint=f"gpg --homedir {self.folder.gnupg} --quick-set-expire {self._mine} 0",
+            )
+        raise LoginRefused(f"wrong passphrase for the vault of {self.folder.name}")
+
+    def lock(self) -> None:
+        """Forget the passphrase: end the agent."""
+        kill_agent(self.folder.gnupg)
+
+    def unlocked(self) -> bool:
+        """Say whether the agent holds the key; starts no agent."""
+        if not self.folder.gnupg.is_dir():
+            return False
+        rows = [line.split() for line in agent(self.folder.gnupg, "keyinfo --list").splitlines()]
+        return any(row[:2] == ["S", "KEYINFO"] and len(row) > 6 and row[6] == "1" for row in rows)
+
+    def seal(self, name: str, entry: Entry) -> str:
+        """Return an entry signed and encrypted to every key of the ring.
+
+        Raises LoginRefused if the vault is locked.
+        """
+        text = encode(self.folder.name, name, entry)
+        ring = [fingerprint for fingerprint, _ in self._ring]
+        sealed = self._gpg.encrypt(text, ring, sign=self._mine, always_trust=True, extra_args=SILENT)
+        if not sealed.ok or not str(sealed):
+            raise self._failure(name, "gpg could not seal its entry")
+        return HEADER + str(sealed)
+
+    def open(self, name: str, text: str) -> Entry:
+        """Return what a sealed text says, if this vault sealed it for this node.
+
+        gpg's exit code, its word DECRYPTION_OKAY, a good signature by a key of the ring, federation and id must all
+        fit: gpg alone prints what it could decrypt of a damaged message (measured, facts 0.6).
+
+        Raises LoginRefused if locked, Damaged if damaged or not signed, TrustRefused if it is another's.
+        """
+        if not text.startswith(HEADER) or len(text) > MAX_BYTES:
+            raise Damaged(
+                "its vault entry is damaged", node=name, hint="Restore it from a backup, or configure the node."
+            )
+        opened = self._gpg.decrypt(text.removeprefix(HEADER), extra_args=SILENT)
+        said = words(opened)
+        if opened.returncode or not opened.ok or "DECRYPTION_OKAY" not in said or "GOODSIG" not in said:
+            raise self._failure(name, "its vault entry is damaged, or not signed")
+        signer = said.get("VALIDSIG", "").split()[-1:]
+        if not signer or signer[0] not in {fingerprint for fingerprint, _ in self._ring}:
+            raise TrustRefused("its vault entry is signed by a key that is not the vault's", node=name)
+        return decode(self.folder.name, name, str(opened))
+
+    def read(self, name: str) -> Entry:
+        """Return the entry of a node, or of the federation under the name ``federation``.
+
+        Raises Damaged if there is none, and as `open` does.
+        """
+        path = self._path(name)
+        try:
+            text = path.read_text("ascii")
+        except FileNotFoundError:
+            raise Damaged("it has no vault entry", node=name, hint="Configure the node again.") from None
+        except (OSError, UnicodeDecodeError):
+            raise Damaged("its vault entry is damaged", node=name, hint=f"Restore {path} from a backup.") from None
+        return self.open(name, text)
+
+    def write(self, name: str, entry: Entry) -> None:
+        """Seal an entry and put it in its file."""
+        write_atomic(self._path(name), self.seal(name, entry))
+
+    def change_passphrase(self, old: str, new: str) -> None:
+        """Protect the same key with a new passphrase; no entry is rewritten, and old copies of the key keep the old.
+
+        Interrupted, the old passphrase holds: gpg replaces each key file on its own, so they are put back.
+
+        Raises LoginRefused if the old one is wrong.
+        """
+        self.unlock(old)
+        self.lock()
+        keys, spare = self.folder.gnupg / "private-keys-v1.d", self.folder.gnupg / "private-keys-old.d"
+        shutil.rmtree(spare, ignore_errors=True)
+        shutil.copytree(keys, spare)
+        call = ["gpg", "--homedir", str(self.folder.gnupg), "--no-tty", "--yes", "--status-fd", "2"]
+        call += ["--pinentry-mode", "loopback", "--command-fd", "0", "--passwd", self._mine]
+        answers = f"{normalised(old)}\n{normalised(new)}\n".encode()
+        try:
+            subprocess.run(call, input=answers, capture_output=True, timeout=SECONDS, check=False, env=environment())
+            self.unlock(new)
+        except (MipError, subprocess.SubprocessError, KeyboardInterrupt):
+            self.lock()
+            shutil.rmtree(keys)
+            spare.rename(keys)
+            raise
+        shutil.rmtree(spare)
+
+    def _path(self, name: str) -> Path:
+        return self.folder.vault if name == FEDERATION else self.folder.entry(name)
+
+    def _failure(self, name: str, otherwise: str) -> MipError:
+        if not self.unlocked():
+            return LoginRefused(
+                f"the vault of {self.folder.name} is locked", hint=f"Run: mip-salt -f {self.folder.name} vault unlock"
+            )
+        return Damaged(otherwise, node=name, hint="Restore it from a backup, or configure the node again.")
