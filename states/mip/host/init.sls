@@ -1,4 +1,5 @@
 # The first state of every run: on another machine than the confirmed one, nothing else happens.
+# Only a state that names an order of 0, 1 or first itself could come earlier: leave that to this one.
 {% from 'mip/map.jinja' import node, identity with context -%}
 mip-host-verified:
   mip_host.verified:
