@@ -34,7 +34,7 @@ def word(value: Any) -> str:
         return f'"{"".join(map(_escaped, value))}"'
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{word(str(key))}: {word(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, Sequence):
+    if isinstance(value, list | tuple):
         return "[" + ", ".join(map(word, value)) + "]"
     raise TypeError(f"a {type(value).__name__} cannot be an argument for Salt")
 
