@@ -67,7 +67,8 @@ def configure(request: Request, what: str, source: str | None, node: str | None)
     questions = FileQuestions(folder.name, file, terminal, node) if file else Wizard(folder.name, terminal, node)
 
     def progress(name: str, text: str) -> None:
-        terminal.say(f"  {name}: {text} …", "dim")
+        # Of many nodes side by side only the outcome is news.
+        (terminal.detail if file else terminal.say)(f"  {name}: {text} …")
 
     def finished(done: Done) -> None:
         result = done.result

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from mip_salt.commands.context import Request, pass_request, shared_options
 
 WORDS = {"ok": "reachable"}
+# "Debian GNU/Linux 12 (bookworm)" is "Debian 12" in a table of 80 columns.
+SHORT = re.compile(r" GNU/Linux| \([a-z ]+\)")
 
 
 @click.command()
@@ -56,7 +60,7 @@ def status(request: Request, nodes: tuple[str, ...]) -> int:
             result.id,
             facts["role"],
             facts["hostname"],
-            facts.get("os", "unknown"),
+            SHORT.sub("", facts.get("os", "unknown")),
             facts["machine"],
             facts["identity"],
             shown,

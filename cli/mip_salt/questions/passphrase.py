@@ -32,11 +32,7 @@ class PassphraseSource:
             if attempt > 1:
                 raise LoginRefused(f"wrong passphrase for the vault of {self.federation} (from {self.where})")
             return self.given
-        if not self.terminal.interactive:
-            raise UsageError(
-                f"the vault of {self.federation} is locked, and nobody is there to ask",
-                hint=f"Set {VARIABLE}, give --vault-passphrase-file FILE, or run: mip-salt -f {self.federation} vault unlock",
-            )
+        self._need(f"the vault of {self.federation} is locked", f", or run: mip-salt -f {self.federation} vault unlock")
         if attempt > 1:
             self.terminal.warning(f"Wrong passphrase ({attempt - 1} of {TRIES}).")
         return self.terminal.ask_hidden(f"Passphrase of the vault of {self.federation}")
@@ -45,6 +41,7 @@ class PassphraseSource:
         """Return the passphrase for a new vault: long enough, and typed twice."""
         if self.given is not None:
             return check_new(self.given, not_these=[self.federation])
+        self._need(f"the vault of {self.federation} is new and needs a passphrase", ".")
         self.terminal.say(
             f"The vault of {self.federation} is new. Its passphrase opens every node: {MIN_LENGTH} characters or more,\n"
             "not used anywhere else. Whoever holds a copy of this folder can guess at leisure, so make it\n"
@@ -54,13 +51,16 @@ class PassphraseSource:
             try:
                 first = check_new(self.terminal.ask_hidden("New passphrase"), not_these=[self.federation])
             except UsageError as err:
-                if not self.terminal.interactive:
-                    raise
                 self.terminal.error(err)
                 continue
             if check_new(self.terminal.ask_hidden("The same again"), not_these=[]) == first:
                 return first
             self.terminal.warning("These two differ; once more.")
+
+    def _need(self, why: str, otherwise: str) -> None:
+        if not self.terminal.interactive:
+            hint = f"Set {VARIABLE} or give --vault-passphrase-file FILE{otherwise}"
+            raise UsageError(f"{why}, and nobody is there to ask", hint=hint)
 
 
 def passphrase_source(federation: str, terminal: Terminal, file: Path | None) -> PassphraseSource:

@@ -11,6 +11,9 @@ import signal
 import socket
 import subprocess
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mip_salt.errors import Damaged
@@ -34,7 +37,8 @@ def start(folder: Folder, passphrase: str) -> None:
     if shutil.which("ssh-agent") is None:
         raise Damaged("ssh-agent is not installed", hint="apt-get install openssh-client")
     try:
-        key = asyncssh.read_private_key(str(folder.identity), passphrase)
+        with few_rounds():
+            key = asyncssh.read_private_key(str(folder.identity), passphrase)
     except (OSError, ValueError) as err:
         raise Damaged("the identity cannot be opened", hint=f"Restore {folder.ssh} from a backup.") from err
     stop(folder)
@@ -56,6 +60,14 @@ def start(folder: Folder, passphrase: str) -> None:
         raise
 
 
+@contextmanager
+def few_rounds() -> Iterator[None]:
+    """Silence bcrypt's advice to take more rounds: the identity's passphrase has 256 random bits."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Warning: bcrypt\.kdf")
+        yield
+
+
 def stop(folder: Folder) -> None:
     """End the agent that `start` started, if it still is that one."""
     try:
@@ -63,7 +75,8 @@ def stop(folder: Folder) -> None:
         if str(folder.agent_socket).encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
             os.kill(pid, signal.SIGTERM)
             deadline = time.monotonic() + SECONDS
-            while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+            # It removes its socket when it ends; its process may linger as a zombie until init looks.
+            while folder.agent_socket.exists() and time.monotonic() < deadline:
                 time.sleep(0.005)
     except (OSError, ValueError):
         pass  # none was started, or it has ended

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mip_salt.errors import Damaged, MipError
 from mip_salt.federation.files import write_atomic
 from mip_salt.federation.folder import Folder
+from mip_salt.vault.agent import few_rounds
 from mip_salt.vault.entries import FEDERATION, Entry
 from mip_salt.vault.keyring import Vault
 
@@ -27,8 +28,8 @@ def make_identity(folder: Folder, vault: Vault) -> None:
     entry = replace(entry, admin={PASSPHRASE: secrets.token_urlsafe(32), **entry.admin})
     vault.write(FEDERATION, entry)
     key = asyncssh.generate_private_key("ssh-ed25519", comment=f"mip-salt:{folder.name}")
-    # Few rounds are enough: the passphrase has 256 random bits, so there is nothing to slow down.
-    sealed = key.export_private_key("openssh", passphrase=entry.admin[PASSPHRASE], rounds=16)
+    with few_rounds():
+        sealed = key.export_private_key("openssh", passphrase=entry.admin[PASSPHRASE], rounds=16)
     write_atomic(folder.identity, sealed)
     write_atomic(folder.identity_public, key.export_public_key("openssh"))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mip_salt.errors import Damaged, MipError, TrustRefused
-from mip_salt.federation.document import drop_node, load, put_node
+from mip_salt.errors import Damaged, TrustRefused
+from mip_salt.federation.document import drop_node, load, parse, put_node
 from mip_salt.federation.files import remove, write_if_changed
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.generate import refresh
@@ -64,17 +64,19 @@ def record(folder: Folder, vault: Vault, name: str, node: Node, password: str | 
     password
         To keep in the vault, or None.
     """
-    admin = {}
-    with suppress(MipError):  # a damaged old entry is replaced; its secrets are lost already
-        admin = dict(vault.read(name).admin)
-    pillar = {}
-    with suppress(MipError):
-        pillar = dict(vault.read(name).pillar)
-    mip = dict(pillar.get("mip") or {})
-    mip["identity"] = {"hostname": node.hostname, "machine_id": node.machine_id}
-    if password is not None:
-        admin["password"] = password
-    vault.write(name, Entry({**pillar, "mip": mip}, admin))
+    try:
+        before = vault.read(name)
+    except (Damaged, TrustRefused):  # none yet; or a damaged one, whose secrets are lost already
+        before = None
+    old = before or Entry()
+    mip = {**(old.pillar.get("mip") or {}), "identity": {"hostname": node.hostname, "machine_id": node.machine_id}}
+    admin = old.admin if password is None else {**old.admin, "password": password}
+    entry = Entry({**old.pillar, "mip": mip}, admin)
+    federation = load(folder)
+    if entry == before and federation.nodes.get(name) == node:
+        return
+    if entry != before:
+        vault.write(name, entry)
     _rewrite(folder, put_node(folder.document.read_text("utf-8"), name, node))
     note(folder, "confirmed", node=name, result=f"{node.hostname} {node.machine_id}")
 
@@ -88,8 +90,6 @@ def forget(folder: Folder, name: str) -> None:
 
 
 def _rewrite(folder: Folder, text: str) -> None:
-    from mip_salt.federation.document import parse
-
     federation = parse(text, folder.name)  # what we would not read back is not written
     write_if_changed(folder.document, text)
     refresh(folder, federation)
