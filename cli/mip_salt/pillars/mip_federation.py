@@ -38,7 +38,14 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
     if node is None:
         return {}
     defaults = yaml.safe_load((data_root() / "pillar" / "defaults.yaml").read_text("utf-8")) or {}
-    me = {"id": minion_id, "role": str(node.role), "hostname": node.hostname, "site": node.site, "user": node.user}
+    me = {
+        "id": minion_id,
+        "role": str(node.role),
+        "hostname": node.hostname,
+        "site": node.site,
+        "user": node.user,
+        "is_bastion": any(other.bastion == minion_id for other in federation.nodes.values()),
+    }
     return {
         "mip": {
             "federation": federation.federation,
