@@ -126,13 +126,14 @@ def remove(user: str, public_key: str) -> dict[str, Any]:
 
 def sudo_check(user: str) -> dict[str, Any]:
     """
-    Say whether mip-salt's own sudo rule lets a user become root without a password.
+    Say whether mip-salt's own sudo rules let a user become root without a password.
 
     user
         Who would.
 
-    Returns ``state``, one of ``present``, ``absent``, ``other``; ``found``, what the rule says now; and ``user``,
-    whose it is. Rules that others wrote are not looked at. Raises CommandExecutionError if it cannot be read.
+    Returns ``state``: ``present``, ``absent``, or ``other`` for a rule that stands there, but twice or in a file of
+    another mode or owner; and ``found``, all that the file says. Rules in other files are not looked at. Raises
+    CommandExecutionError if it cannot be read.
 
     CLI Example:
 
@@ -141,21 +142,21 @@ def sudo_check(user: str) -> dict[str, Any]:
         salt-ssh wk1 mip_identity.sudo_check mipadmin
     """
     rule, found = _rule(user), _drop_in()
-    if found is None:
-        return {"state": "absent", "found": "", "user": ""}
-    same = found == _File(DROP_IN, rule, stat.S_IFREG | 0o440, _me())
-    return {"state": "present" if same else "other", "found": _clean(found.text.strip()), "user": _whose(found)}
+    copies = _lines(found.text).count(rule)
+    sound = copies == 1 and (found.mode, found.owner) == (stat.S_IFREG | 0o440, _me())
+    state = "absent" if not copies else "present" if sound else "other"
+    return {"state": state, "found": "; ".join(_clean(line) for line in _lines(found.text)[:10])}
 
 
 def sudo_add(user: str) -> dict[str, Any]:
     """
-    Let a user become root without a password, by a rule of its own: ``/etc/sudoers.d/mip-salt``.
+    Let a user become root without a password, by a rule in ``/etc/sudoers.d/mip-salt``.
 
     user
         Who may.
 
-    visudo checks the rule before it counts and all of sudo's configuration after it: if that is broken then and was
-    not before, the old rule is put back.
+    Rules of other users stay, as two federations may share a machine. visudo checks the file before it counts and all
+    of sudo's configuration after it: if that is broken then and was not before, the old file is put back.
 
     Returns ``changed``, and ``old`` and ``new`` as :py:func:`sudo_check` says them. Raises CommandExecutionError if
     there is no such user, no sudo here, or the rule is refused.
@@ -166,44 +167,48 @@ def sudo_add(user: str) -> dict[str, Any]:
 
         salt-ssh wk1 mip_identity.sudo_add mipadmin
     """
-    old, before = sudo_check(user), _drop_in()
+    old, before, rule = sudo_check(user), _drop_in(), _rule(user)
     if _account(user).pw_uid == 0:
         raise CommandExecutionError(f"{user} is root already and needs no sudo rule")
     if old["state"] == "present":
         return {"changed": False, "old": old, "new": old}
     with _explained("sudo's rule cannot be written"):
         broken_before = _complaint(SUDOERS)
-        _replace(_File(DROP_IN, _rule(user), 0o440, _me()), accept=_refuse_broken)
+        _replace_rules([*_others(before, rule), rule])
         complaint = _complaint(SUDOERS)
         if complaint and not broken_before:
-            _replace(before) if before else os.unlink(DROP_IN)
+            _replace(before) if before.owner else os.unlink(DROP_IN)
             raise CommandExecutionError(f"the rule would break sudo's configuration and was taken back: {complaint}")
     return {"changed": True, "old": old, "new": sudo_check(user)}
 
 
-def sudo_remove(user: str | None = None) -> dict[str, Any]:
+def sudo_remove(user: str) -> dict[str, Any]:
     """
-    Take mip-salt's own sudo rule away.
+    Take a user's rule out of ``/etc/sudoers.d/mip-salt``, and the file away with the last one.
 
     user
-        Only if the rule is this user's; by default whosever it is.
+        Whose rule goes. Rules of other users stay.
 
-    Returns ``changed``, and ``old``, what the rule said. Raises CommandExecutionError if it cannot be removed.
+    Returns ``changed``, and ``old`` and ``new`` as :py:func:`sudo_check` says them. Raises CommandExecutionError if it
+    cannot be removed.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-ssh wk1 mip_identity.sudo_remove
+        salt-ssh wk1 mip_identity.sudo_remove mipadmin
     """
-    found = _drop_in()
-    old = _clean(found.text.strip()) if found else ""
-    if found is None or user not in (None, _whose(found)):
-        return {"changed": False, "old": old}
+    old, rule = sudo_check(user), _rule(user)
+    if old["state"] == "absent":
+        return {"changed": False, "old": old, "new": old}
     with _explained("sudo's rule cannot be removed"):
-        os.unlink(DROP_IN)
-        _sync(os.path.dirname(DROP_IN))
-    return {"changed": True, "old": old}
+        others = _others(_drop_in(), rule)
+        if others:
+            _replace_rules(others)
+        else:
+            os.unlink(DROP_IN)
+            _sync(os.path.dirname(DROP_IN))
+    return {"changed": True, "old": old, "new": sudo_check(user)}
 
 
 def _line(public_key: str, options: str) -> tuple[bytes, bytes]:
@@ -350,21 +355,25 @@ def _valid(user: str) -> str:
 
 
 def _rule(user: str) -> bytes:
-    return f"{_valid(user)} ALL=(root) NOPASSWD: ALL\n".encode()
+    return f"{_valid(user)} ALL=(root) NOPASSWD: ALL".encode()
 
 
-def _drop_in() -> _File | None:
+def _drop_in() -> _File:
     with _explained("sudo's rule cannot be read"):
         try:
             found = os.lstat(DROP_IN)
             with open(DROP_IN, "rb") as source:
-                return _File(DROP_IN, source.read(MAX_LINE), found.st_mode, (found.st_uid, found.st_gid))
+                return _File(DROP_IN, source.read(MAX_FILE), found.st_mode, (found.st_uid, found.st_gid))
         except FileNotFoundError:
-            return None
+            return _File(DROP_IN, b"", 0o440, None)
 
 
-def _whose(rule: _File) -> str:
-    return _clean(rule.text.lstrip().partition(b" ")[0], 32)
+def _others(file: _File, rule: bytes) -> list[bytes]:
+    return [line for line in _lines(file.text) if line != rule]
+
+
+def _replace_rules(rules: list[bytes]) -> None:
+    _replace(_File(DROP_IN, b"".join(rule + b"\n" for rule in rules), 0o440, _me()), accept=_refuse_broken)
 
 
 def _complaint(path: str) -> str:

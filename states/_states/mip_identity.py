@@ -85,7 +85,7 @@ def absent(name: str | None, public_key: str | None) -> dict[str, Any]:
         if found["state"] != "absent":
             _change(ret, "authorized_keys", _told(found), "absent", "mip_identity.remove", user, key)
         found = __salt__["mip_identity.sudo_check"](user)
-        if found["user"] == user:
+        if found["state"] != "absent":
             _change(ret, "sudo", _told(found), "absent", "mip_identity.sudo_remove", user)
     except CommandExecutionError as err:
         return _failed(ret, err)
@@ -105,8 +105,10 @@ def _given(name: str | None, public_key: str | None) -> tuple[str, str]:
 
 def _told(found: dict[str, Any]) -> str:
     """Return in words what a check found."""
+    if found["state"] in ("present", "absent"):
+        return str(found["state"])
     details = "; ".join(each or "none" for each in found["options"]) if "options" in found else found["found"]
-    return f"{found['state']}: {details}" if details and found["state"] != "present" else found["state"]
+    return f"{found['state']}: {details}"
 
 
 def _change(ret: dict[str, Any], what: str, old: str, new: str, function: str, *args: str) -> None:

@@ -4,6 +4,7 @@ import copy
 import os
 
 import pytest
+from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKkz3qkBqLhQ9kqtpg1KJyWFKsd0cTBHD3ZMxkOyE4Qb mip-salt:brain"
 MACHINE_ID = "104a81cbac7c46d7a67f2a2d8553ec55"
@@ -79,6 +80,13 @@ def test_no_component_comes_without_the_verification(tree, sls):
     high, errors = tree(pillar()).render_highstate({"base": [sls]})
     assert errors == []
     assert "mip-host-verified" in high
+
+
+def test_a_bastion_may_forward_as_first_contact_allowed_it_and_no_other_node(tree):
+    given = pillar()
+    assert low(tree, given)[1]["options"] == RESTRICT
+    given["mip"]["node"]["is_bastion"] = True
+    assert low(tree, given)[1]["options"] == RESTRICT_BASTION
 
 
 def test_root_needs_no_sudo_rule(tree):

@@ -99,7 +99,7 @@ def test_on_another_machine_nothing_but_the_refusal_happens(nodes, federation):
 
 def test_the_sudo_rule_is_one_that_visudo_and_sudo_take(nodes, federation):
     for node in nodes.values():
-        node.run(f"echo '# by hand' >> {RULE}")
+        node.run(f"chmod 640 {RULE}")
     states, code = applied(federation)
     assert code == 0
     for name, node in nodes.items():
@@ -111,7 +111,7 @@ def test_the_sudo_rule_is_one_that_visudo_and_sudo_take(nodes, federation):
 
 def test_what_is_broken_elsewhere_in_sudoers_is_not_held_against_the_rule(nodes, federation):
     for node in nodes.values():
-        node.run(f"echo '(broken' > /etc/sudoers.d/theirs; echo '# by hand' >> {RULE}")
+        node.run(f"echo '(broken' > /etc/sudoers.d/theirs; chmod 640 {RULE}")
     states, code = applied(federation)
     for node in nodes.values():
         node.run("rm /etc/sudoers.d/theirs")

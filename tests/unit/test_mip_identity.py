@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from mip_salt.data import data_root
 from mip_salt.federation import model
+from mip_salt.ssh.install import RESTRICT_BASTION, SUDOERS, key_line
 from salt.exceptions import CommandExecutionError
 
 SOURCE = data_root() / "_modules" / "mip_identity.py"
@@ -380,47 +381,67 @@ def test_the_sudo_rule_is_written_once(identity, sudoers):
     assert [p.name for p in sudoers.iterdir()] == ["mip-salt"]
 
 
-@pytest.mark.parametrize(
-    ("text", "mode", "state", "user"),
-    [
-        (RULE, 0o440, "present", "mipadmin"),
-        (RULE, 0o640, "other", "mipadmin"),
-        (RULE.strip(), 0o440, "other", "mipadmin"),
-        ("someone ALL=(root) NOPASSWD: ALL\n", 0o440, "other", "someone"),
-        ("", 0o440, "other", ""),
-    ],
-)
-def test_sudo_check_says_how_the_rule_stands(identity, sudoers, text, mode, state, user):
+THEIRS = "someone ALL=(root) NOPASSWD: ALL\n"
+
+
+def lay_rule(sudoers, text, mode=0o440):
     (sudoers / "mip-salt").write_text(text)
     (sudoers / "mip-salt").chmod(mode)
-    assert identity.sudo_check("mipadmin") == {"state": state, "found": text.strip(), "user": user}
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "state"),
+    [
+        (RULE, 0o440, "present"),
+        (RULE.strip(), 0o440, "present"),
+        (THEIRS + RULE, 0o440, "present"),
+        (RULE, 0o640, "other"),
+        (RULE + RULE, 0o440, "other"),
+        (THEIRS, 0o440, "absent"),
+        (f"# {RULE}", 0o440, "absent"),
+        (f"x{RULE}", 0o440, "absent"),
+        ("", 0o440, "absent"),
+    ],
+)
+def test_sudo_check_says_how_the_rule_stands(identity, sudoers, text, mode, state):
+    lay_rule(sudoers, text, mode)
+    found = "; ".join(text.splitlines())
+    assert identity.sudo_check("mipadmin") == {"state": state, "found": found}
 
 
 def test_there_may_be_no_rule(identity, sudoers):
-    assert identity.sudo_check("mipadmin") == {"state": "absent", "found": "", "user": ""}
+    assert identity.sudo_check("mipadmin") == {"state": "absent", "found": ""}
 
 
-@pytest.mark.parametrize(("text", "mode"), [("someone ALL=(root) NOPASSWD: ALL\n", 0o440), (RULE, 0o644)])
-def test_another_rule_is_replaced(identity, sudoers, text, mode):
-    (sudoers / "mip-salt").write_text(text)
-    (sudoers / "mip-salt").chmod(mode)
+@pytest.mark.parametrize(("text", "mode"), [(RULE, 0o644), (RULE + RULE, 0o440), (RULE.strip(), 0o600)])
+def test_a_rule_that_stands_there_badly_is_put_right(identity, sudoers, text, mode):
+    lay_rule(sudoers, text, mode)
     assert identity.sudo_add("mipadmin")["changed"]
+    assert (sudoers / "mip-salt").read_text() == RULE
     assert identity.sudo_check("mipadmin")["state"] == "present"
 
 
+def test_another_federations_rule_on_the_same_machine_stays(identity, sudoers):
+    lay_rule(sudoers, THEIRS)
+    identity.sudo_add("mipadmin")
+    assert (sudoers / "mip-salt").read_text() == THEIRS + RULE
+    assert identity.sudo_remove("mipadmin")["changed"]
+    assert (sudoers / "mip-salt").read_text() == THEIRS
+    assert stat.S_IMODE((sudoers / "mip-salt").stat().st_mode) == 0o440
+
+
 def test_a_rule_that_visudo_refuses_never_counts(identity, sudoers, monkeypatch):
-    monkeypatch.setattr(identity, "_rule", lambda user: b"broken\n")
+    monkeypatch.setattr(identity, "_rule", lambda user: b"broken")
     with pytest.raises(CommandExecutionError, match=r"visudo refuses the rule: .*syntax error"):
         identity.sudo_add("mipadmin")
     assert list(sudoers.iterdir()) == []
 
 
-@pytest.mark.parametrize("old", [None, "someone ALL=(root) NOPASSWD: ALL\n"])
+@pytest.mark.parametrize("old", [None, THEIRS])
 def test_a_rule_that_breaks_the_whole_is_taken_back(identity, sudoers, monkeypatch, old):
     if old:
-        (sudoers / "mip-salt").write_text(old)
-        (sudoers / "mip-salt").chmod(0o440)
-    monkeypatch.setattr(identity, "_rule", lambda user: b"broken\n")
+        lay_rule(sudoers, old)
+    monkeypatch.setattr(identity, "_rule", lambda user: b"broken")
     monkeypatch.setattr(identity, "_refuse_broken", lambda draft: None)
     with pytest.raises(CommandExecutionError, match="was taken back"):
         identity.sudo_add("mipadmin")
@@ -456,17 +477,18 @@ def test_a_node_without_the_folder_is_told(identity, sudoers):
         identity.sudo_add("mipadmin")
 
 
-def test_the_rule_is_removed_once(identity, sudoers):
+def test_the_rule_is_removed_once_and_the_file_with_the_last(identity, sudoers):
     identity.sudo_add("mipadmin")
-    assert identity.sudo_remove() == {"changed": True, "old": RULE.strip()}
-    assert identity.sudo_remove() == {"changed": False, "old": ""}
+    found = identity.sudo_remove("mipadmin")
+    assert (found["changed"], found["old"]["state"], found["new"]["state"]) == (True, "present", "absent")
+    assert not identity.sudo_remove("mipadmin")["changed"]
     assert list(sudoers.iterdir()) == []
 
 
-def test_another_users_rule_stays_when_a_user_is_named(identity, sudoers):
-    identity.sudo_add("mipadmin")
-    assert identity.sudo_remove("someone") == {"changed": False, "old": RULE.strip()}
-    assert identity.sudo_remove("mipadmin")["changed"]
+def test_first_contact_and_the_highstate_write_the_same(identity):
+    assert identity._line(KEY, "restrict")[1] + b"\n" == key_line(KEY)
+    assert identity._line(KEY, RESTRICT_BASTION)[1] + b"\n" == key_line(KEY, RESTRICT_BASTION)
+    assert identity._rule("mipadmin").decode().replace("mipadmin", 'line="$u') + '"' in SUDOERS
 
 
 def test_the_lines_written_are_read_alike_by_openssh(identity, home):
