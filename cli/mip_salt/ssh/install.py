@@ -59,7 +59,8 @@ trap 'rm -f "$t"' EXIT; trap "exit 1" HUP INT TERM PIPE;
 awk -v add={add} '{_AWK}' "$f" > "$t";
 {there};
 if cmp -s "$t" "$f"; then echo MIP2-unchanged; exit 0; fi;
-chown --reference="$f" "$t"; chmod --reference="$f" "$t"; sync "$t"; mv -f "$t" "$f";
+o=$(stat -c %u "$f"); [ "$(stat -c %u "$t")" = "$o" ] || chown "$o" "$t"; chgrp --reference="$f" "$t" 2> /dev/null || :;
+chmod --reference="$f" "$t"; sync "$t"; mv -f "$t" "$f";
 if command -v restorecon > /dev/null; then restorecon -F "$f" || :; fi;
 echo MIP2-changed
 """)

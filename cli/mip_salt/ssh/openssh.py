@@ -45,12 +45,12 @@ async def check(folder: Folder, federation: Federation, name: str, timeout: floa
             hint="See by hand what keeps it.",
             command=command,
         ) from None
-    if status == SSH_FAILED:
-        raise verdict(Seen(folder, federation, name, command), err)
-    if status is None:
+    except _TooMuchError:
         raise Unreachable(
             f"sent more than {MAX_BYTES} bytes; gave up", node=name, hint="See by hand what it prints.", command=command
-        )
+        ) from None
+    if status == SSH_FAILED:
+        raise verdict(Seen(folder, federation, name, command), err)
     try:
         if status:
             raise verdict(Seen(folder, federation, name, command), out + err, status)
@@ -82,38 +82,54 @@ def same_machine(name: str, node: Node, facts: Facts, *, federation: str = "FEDE
         )
 
 
-async def _bounded(call: list[str], timeout: float) -> tuple[int | None, bytes, bytes]:
-    """Run a program in a process group of its own; return status (None: it said too much), stdout and stderr."""
-    environment = {
-        key: value for key, value in os.environ.items() if key not in ("SSH_ASKPASS", "SSH_AUTH_SOCK", "DISPLAY")
-    }
+class _TooMuchError(Exception):
+    """More came than is read."""
+
+
+async def _bounded(call: list[str], timeout: float) -> tuple[int, bytes, bytes]:
+    """Run a program in a process group of its own; return status, stdout and stderr.
+
+    Raises asyncio.TimeoutError, or _TooMuchError; the whole group is then dead.
+    """
+    unwanted = ("SSH_ASKPASS", "SSH_AUTH_SOCK", "DISPLAY")
     process = await asyncio.create_subprocess_exec(
         *call,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=environment,
+        env={key: value for key, value in os.environ.items() if key not in unwanted},
         start_new_session=True,
     )
     streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
     readers = [asyncio.ensure_future(_some(stream)) for stream in streams]
+
+    async def end() -> tuple[int, bytes, bytes]:
+        out, err = await asyncio.gather(*readers)
+        return await process.wait(), out, err
+
     try:
-        out, err = await asyncio.wait_for(asyncio.gather(*readers), timeout)
-        if len(out) > MAX_BYTES or len(err) > MAX_BYTES:
-            return None, b"", b""
-        return await asyncio.wait_for(process.wait(), timeout), out, err
+        return await asyncio.wait_for(end(), timeout)
     finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # the group also holds a bastion's ssh
-        for reader in readers:
-            reader.cancel()
-        await process.wait()
+        # asyncio waits for a process only once its pipes are read to the end (measured, Python 3.11).
+        await asyncio.gather(*map(_rest, streams), process.wait())
 
 
 async def _some(stream: asyncio.StreamReader) -> bytes:
-    """Read to the end, or a little more than is allowed."""
+    """Read to the end; raise _TooMuchError if there is more than is allowed."""
     said = b""
-    while len(said) <= MAX_BYTES and (chunk := await stream.read(8192)):
+    while chunk := await stream.read(8192):
         said += chunk
+        if len(said) > MAX_BYTES:
+            raise _TooMuchError
     return said
+
+
+async def _rest(stream: asyncio.StreamReader) -> None:
+    while await stream.read(65536):
+        pass

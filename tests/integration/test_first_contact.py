@@ -1,0 +1,509 @@
+"""First contact with real Debian nodes: real sshd, PAM and sudo; each test has a user of its own there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mip_salt.errors import LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
+from mip_salt.federation.folder import Folder
+from mip_salt.federation.model import Federation, Node, Role
+from mip_salt.ssh import openssh, pins
+from mip_salt.ssh.channel import run
+from mip_salt.ssh.facts import FACTS, shell_command
+from mip_salt.ssh.first_contact import Contact, enrol
+from mip_salt.ssh.hostkeys import HostKey
+from mip_salt.ssh.login import login, session, tunnel
+from mip_salt.ssh.scan import Target, scan
+
+pytestmark = pytest.mark.lab
+
+USER, PASSWORD = "tester", "a fine password"
+ODD = [
+    "pa ss'\"$[]\\\\#:%é", "012345", "yes", "x" * 100, " leading", "trailing ", "-n", "$(reboot)", "`id`", "{{ 1+1 }}",
+    "😀€", "e\u0301", "tab\there", "!!", "******",
+]  # fmt: skip
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Wait for a condition; say whether it came."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@dataclass
+class Host:
+    """A lab node with a user for one test."""
+
+    node: Any
+    port: int
+
+    @property
+    def target(self) -> Target:
+        return Target("wk1", self.node.address, self.port, USER)
+
+    def sh(self, command: str, check: bool = True) -> str:
+        return str(self.node.run(command, check=check))
+
+    def scan(self) -> list[HostKey]:
+        return asyncio.run(scan(self.target))
+
+    def set_password(self, password: str) -> None:
+        quoted = password.replace("'", "'\"'\"'")
+        self.sh(f"printf '%s\\n' '{USER}:{quoted}' | chpasswd")
+
+    @contextmanager
+    def sshd(self, port: int = 2222, key: str = "/etc/ssh/ssh_host_ed25519_key", **options: str) -> Iterator[Host]:
+        """Run another sshd, with options and a log of its own."""
+        base = f"/run/mip-test-{port}"
+        settings = {"UsePAM": "yes", "Port": str(port), "HostKey": key, "PidFile": f"{base}.pid", **options}
+        text = "".join(f"{name} {value}\\n" for name, value in settings.items())
+        self.sh(f"printf '{text}' > {base}.conf; rm -f {base}.log; /usr/sbin/sshd -f {base}.conf -E {base}.log")
+        try:
+            assert until(lambda: bool(self.sh(f"cat {base}.pid", check=False)))
+            yield Host(self.node, port)
+        finally:
+            self.sh(f"kill $(cat {base}.pid)", check=False)
+            assert until(lambda: not self.sh(f"ss -Hltn sport = :{port}"))
+
+    def log(self) -> str:
+        return self.sh(f"cat /run/mip-test-{self.port}.log")
+
+
+def cleared(host: Host) -> Host:
+    host.sh(f"pkill -KILL -u {USER}; userdel -rf {USER}; sed -i '/^{USER} /d' /etc/sudoers.d/mip-salt", check=False)
+    return host
+
+
+@pytest.fixture
+def host(lab: Any) -> Iterator[Host]:
+    """Give a node with a new user in the group sudo."""
+    node = lab.node("wk1")
+    host = cleared(Host(node, node.port))
+    host.sh(f"useradd -m -s /bin/bash -G sudo {USER}")
+    host.set_password(PASSWORD)
+    yield host
+    cleared(host)
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+    """Give an unlocked federation: an identity in an ssh-agent. The operator has no keys."""
+    root = tmp_path_factory.mktemp("f")
+    monkeypatch.setenv("HOME", str(root))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    folder = Folder(root / "brain")
+    folder.create()
+    with agent(folder.agent_socket, folder.identity, "mip-salt:brain"):
+        yield folder
+
+
+@contextmanager
+def agent(socket: Path, key: Path, comment: str) -> Iterator[None]:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", key], check=True)
+    said = subprocess.run(["ssh-agent", "-a", socket], check=True, capture_output=True, text=True).stdout
+    try:
+        env = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
+        subprocess.run(["ssh-add", "-q", key], check=True, env=env)
+        yield
+    finally:
+        os.kill(int(said.split("SSH_AGENT_PID=")[1].split(";")[0]), signal.SIGTERM)
+
+
+def contact(
+    folder: Folder, host: Host, keys: list[HostKey], password: str | None = PASSWORD, asked: list[int] | None = None
+) -> Contact:
+    """Enrol a host as the workflow does."""
+
+    def ask() -> str | None:
+        (asked if asked is not None else []).append(1)
+        return password
+
+    return asyncio.run(
+        enrol(
+            host.target,
+            keys,
+            agent_path=str(folder.agent_socket),
+            public_key=folder.identity_public.read_text("utf-8"),
+            password=ask,
+            progress=lambda text: None,
+        )
+    )
+
+
+def federation(host: Host, **more: Any) -> Federation:
+    node = Node(role=Role.WORKER, address=host.node.address, port=host.port, user=USER, **more)
+    return Federation(federation="brain", nodes={"wk1": node})
+
+
+class TestScan:
+    def test_all_host_keys_are_the_nodes_own(self, host: Host) -> None:
+        found = {key.fingerprint for key in host.scan()}
+        said = host.sh("for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $k; done")
+        assert found == {line.split()[1] for line in said.splitlines()}
+        assert host.node.host_key in found
+
+    def test_a_link_local_ipv6_address_works(self, host: Host, folder: Folder) -> None:
+        route = json.loads(subprocess.check_output(["ip", "-j", "route", "get", host.node.address]))
+        local = host.sh("ip -6 -o addr show scope link").split("inet6 ")[1].split("/")[0]
+        target = Target("wk1", f"{local}%{route[0]['dev']}", host.port, USER)
+        assert asyncio.run(scan(target)) == host.scan()
+
+        async def main() -> bytes:
+            async with session(target, await scan(target), password=PASSWORD) as conn:
+                return await run(conn, "wk1", "id -un")
+
+        assert asyncio.run(main()) == f"{USER}\n".encode()
+
+
+class TestEnrol:
+    def test_a_new_node_gets_identity_and_sudo_with_one_question(self, host: Host, folder: Folder) -> None:
+        asked: list[int] = []
+        found = contact(folder, host, host.scan(), asked=asked)
+        assert (found.installed, found.sudo, found.facts.sudo) == (True, "installed", "nopasswd")
+        assert found.facts.hostname == host.node.hostname
+        assert found.facts.machine_id == host.sh("cat /etc/machine-id").strip()
+        assert len(asked) == 1
+        line = host.sh(f"cat /home/{USER}/.ssh/authorized_keys")
+        assert line == f"restrict {folder.identity_public.read_text('utf-8')}"
+        assert host.sh(f"stat -c '%a %U' /home/{USER}/.ssh /home/{USER}/.ssh/authorized_keys").split("\n")[:2] == [
+            f"700 {USER}",
+            f"600 {USER}",
+        ]
+        assert host.sh("stat -c '%a %U' /etc/sudoers.d/mip-salt").strip() == "440 root"
+        assert host.sh(f"su {USER} -c 'sudo -kn id -u'").strip() == "0"
+
+    def test_a_second_time_asks_nothing_and_changes_nothing(self, host: Host, folder: Folder) -> None:
+        keys = host.scan()
+        contact(folder, host, keys)
+        stat = f"stat -c '%i %Y' /home/{USER}/.ssh/authorized_keys /etc/sudoers.d/mip-salt"
+        before, asked = host.sh(stat), list[int]()
+        found = contact(folder, host, keys, asked=asked)
+        assert (found.installed, found.sudo, asked) == (False, "nopasswd", [])
+        assert host.sh(stat) == before
+
+    @pytest.mark.parametrize("password", ODD)
+    def test_odd_passwords_work_for_login_and_sudo(self, host: Host, folder: Folder, password: str) -> None:
+        host.set_password(password)
+        assert contact(folder, host, host.scan(), password).sudo == "installed"
+
+    @pytest.mark.parametrize("password", ODD[:3])
+    def test_odd_passwords_work_where_only_questions_are_asked(self, host: Host, folder: Folder, password: str) -> None:
+        host.set_password(password)
+        with host.sshd(PasswordAuthentication="no", KbdInteractiveAuthentication="yes") as other:
+            assert contact(folder, other, other.scan(), password).sudo == "installed"
+
+    def test_foreign_keys_of_the_user_stay(self, host: Host, folder: Folder) -> None:
+        foreign = "# mine\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHPo+kFtt4o0XrYDTGxJxLqVkUIyRlsV2SAo0SHNR5z me"
+        home = f"/home/{USER}/.ssh"
+        host.sh(f"install -d -m 700 -o {USER} {home}; printf '{foreign}' > {home}/authorized_keys")
+        host.sh(f"chown {USER} {home}/authorized_keys; chmod 640 {home}/authorized_keys")
+        contact(folder, host, host.scan())
+        assert host.sh(f"cat {home}/authorized_keys").startswith(foreign + "\nrestrict ssh-ed25519")
+        assert host.sh(f"stat -c %a {home}/authorized_keys").strip() == "640"
+
+    def test_the_operators_own_key_opens_a_node_without_passwords(
+        self, host: Host, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own = folder.path.parent / "own"
+        host.sh(f"echo '{USER} ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/mip-salt; chmod 440 /etc/sudoers.d/mip-salt")
+        with (
+            agent(own.with_suffix(".sock"), own, "me"),
+            host.sshd(PasswordAuthentication="no", KbdInteractiveAuthentication="no") as other,
+        ):
+            public = own.with_suffix(".pub").read_text().strip()
+            host.sh(
+                f"install -d -m 700 -o {USER} /home/{USER}/.ssh; echo '{public}' > /home/{USER}/.ssh/authorized_keys"
+            )
+            host.sh(f"chown {USER} /home/{USER}/.ssh/authorized_keys")
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(own.with_suffix(".sock")))
+            found = contact(folder, other, other.scan(), None)
+        assert (found.installed, found.sudo) == (True, "nopasswd")
+
+    def test_behind_a_bastion_everything_goes_through_it(self, host: Host, folder: Folder) -> None:
+        # The second sshd listens where only the bastion itself gets to.
+        keys = host.scan()
+        contact(folder, host, keys)
+        socket = str(folder.agent_socket)
+
+        async def main(port: int) -> tuple[list[HostKey], Contact]:
+            behind = Target("wk2", "127.0.0.1", port, USER)
+            async with tunnel(host.target, keys, agent_path=socket) as via:
+                found = await scan(behind, via=via)
+                public = folder.identity_public.read_text("utf-8")
+                return found, await enrol(
+                    behind, found, agent_path=socket, public_key=public, password=lambda: None, via=via, progress=print
+                )
+
+        host.sh("rm -f /run/mip-behind*; ssh-keygen -q -t ed25519 -N '' -f /run/mip-behind")
+        with host.sshd(ListenAddress="127.0.0.1", key="/run/mip-behind") as hidden:
+            found, one = asyncio.run(main(hidden.port))
+            assert one.facts.hostname == host.node.hostname
+            pins.pin(folder.known_hosts, "ms", keys)
+            pins.pin(folder.known_hosts, "wk1", found)
+            nodes = {
+                "ms": Node(role=Role.MASTER, address=host.node.address, port=host.port, user=USER),
+                "wk1": Node(role=Role.WORKER, address="127.0.0.1", port=hidden.port, user=USER, bastion="ms"),
+            }
+            both = Federation(federation="brain", nodes=nodes)
+            assert asyncio.run(openssh.check(folder, both, "wk1", 20)) == one.facts
+            pins.pin(folder.known_hosts, "ms", found)
+            with pytest.raises(TrustRefused, match="its bastion ms"):
+                asyncio.run(openssh.check(folder, both, "wk1", 20))
+        with pytest.raises(Unreachable, match="through its bastion: connection refused"):
+            asyncio.run(main(hidden.port))
+
+
+class TestRefusals:
+    def refused(self, kind: type[MipError], folder: Folder, host: Host, **more: Any) -> MipError:
+        with pytest.raises(kind) as caught:
+            contact(folder, host, host.scan(), **more)
+        error = caught.value
+        assert error.node == "wk1"
+        assert PASSWORD not in str(error) + error.hint + error.command
+        return error
+
+    def test_a_wrong_password_is_one_failure_on_the_node(self, host: Host, folder: Folder) -> None:
+        with host.sshd(KbdInteractiveAuthentication="yes") as other:
+            error = self.refused(LoginRefused, folder, other, password="wrong")
+            assert "was refused" in error.message
+            assert other.log().count("Failed password") == 1
+            assert other.log().count("Failed ") == 1
+
+    def test_another_host_key_after_the_scan_is_told_nothing(self, host: Host, folder: Folder) -> None:
+        with host.sshd() as first:
+            keys = first.scan()
+        host.sh("rm -f /run/mip-other*; ssh-keygen -q -t ed25519 -N '' -f /run/mip-other")
+        with host.sshd(key="/run/mip-other", LogLevel="DEBUG1") as second:
+            with pytest.raises(TrustRefused, match=r"ANOTHER HOST KEY.*nothing was sent"):
+                contact(folder, second, keys)
+            assert USER not in second.log()
+            assert "password" not in second.log()
+
+    @pytest.mark.parametrize("way", ["PasswordAuthentication", "KbdInteractiveAuthentication"])
+    def test_an_expired_password_is_named(self, host: Host, folder: Folder, way: str) -> None:
+        host.sh(f"chage -d 0 {USER}")
+        ways = {"PasswordAuthentication": "no", "KbdInteractiveAuthentication": "no", way: "yes"}
+        with host.sshd(**ways) as other:
+            assert "has expired" in self.refused(LoginRefused, folder, other).message
+
+    def test_an_expired_account_is_named(self, host: Host, folder: Folder) -> None:
+        host.sh(f"chage -E 1 {USER}")
+        assert "locked or expired" in self.refused(LoginRefused, folder, host).hint
+
+    def test_no_password_login_says_what_there_is(self, host: Host, folder: Folder) -> None:
+        with host.sshd(PasswordAuthentication="no", KbdInteractiveAuthentication="no") as other:
+            assert "offers only: publickey" in self.refused(LoginRefused, folder, other).message
+            assert "offers only: publickey" in self.refused(LoginRefused, folder, other, password=None).message
+            assert "Failed password" not in other.log()
+
+    def test_without_the_right_to_sudo_the_key_stays_and_that_is_said(self, host: Host, folder: Folder) -> None:
+        host.sh(f"gpasswd -d {USER} sudo")
+        error = self.refused(LoginRefused, folder, host)
+        assert "may not use sudo" in error.message
+        assert "key stays" in error.hint
+        assert "mip-salt:brain" in host.sh(f"cat /home/{USER}/.ssh/authorized_keys")
+
+    def test_sudo_that_wants_another_password_is_told_after_one_try(self, host: Host, folder: Folder) -> None:
+        host.sh("echo 'Defaults:tester rootpw' > /etc/sudoers.d/mip-test; chmod 440 /etc/sudoers.d/mip-test")
+        try:
+            assert "sudo refused the password" in self.refused(LoginRefused, folder, host).message
+        finally:
+            host.sh("rm -f /etc/sudoers.d/mip-test")
+
+    def test_a_later_rule_that_still_asks_is_told(self, host: Host, folder: Folder) -> None:
+        host.sh(f"echo '{USER} ALL=(ALL) ALL' > /etc/sudoers.d/zz-mip-test; chmod 440 /etc/sudoers.d/zz-mip-test")
+        try:
+            error = self.refused(LoginRefused, folder, host)
+            assert "still asks" in error.message
+        finally:
+            host.sh("rm -f /etc/sudoers.d/zz-mip-test")
+
+    def test_without_a_password_sudo_is_left_to_the_operator(self, host: Host, folder: Folder) -> None:
+        keys = host.scan()
+        contact(folder, host, keys)
+        host.sh(f"sed -i '/^{USER} /d' /etc/sudoers.d/mip-salt")
+        error = self.refused(LoginRefused, folder, host, password=None)
+        assert "none was given" in error.message
+        assert f"{USER} ALL=(root) NOPASSWD: ALL" in error.hint
+
+    def test_keys_read_from_elsewhere_are_told(self, host: Host, folder: Folder) -> None:
+        with host.sshd(AuthorizedKeysFile="/etc/ssh/keys/%%u") as other:
+            error = self.refused(LoginRefused, folder, other)
+        assert "sshd does not take it" in error.message
+        assert "AuthorizedKeysFile" in error.hint
+
+    def test_a_read_only_file_is_left_alone(self, host: Host, folder: Folder) -> None:
+        home = f"/home/{USER}/.ssh"
+        host.sh(f"install -d -m 700 -o {USER} {home}; echo '# mine' > {home}/authorized_keys")
+        host.sh(f"chown {USER} {home}/authorized_keys; chmod 400 {home}/authorized_keys")
+        assert "read-only" in self.refused(LoginRefused, folder, host).message
+        assert host.sh(f"cat {home}/authorized_keys") == "# mine\n"
+
+    def test_a_full_disk_keeps_the_old_file(self, host: Host, folder: Folder) -> None:
+        home = f"/home/{USER}/.ssh"
+        host.sh(
+            f"install -d -m 700 -o {USER} {home}; mount -t tmpfs -o size=8k,mode=700,uid=$(id -u {USER}) none {home}"
+        )
+        try:
+            host.sh(f"echo '# mine' > {home}/authorized_keys; chown {USER} {home}/authorized_keys")
+            host.sh(f"dd if=/dev/zero of={home}/fill bs=1k", check=False)
+            assert "could not be installed" in self.refused(LoginRefused, folder, host).message
+            assert host.sh(f"cat {home}/authorized_keys; ls {home}") == "# mine\nauthorized_keys\nfill\n"
+        finally:
+            host.sh(f"umount -l {home}")
+
+    def test_a_node_without_python_is_told(self, host: Host, folder: Folder) -> None:
+        host.sh("mv /usr/bin/python3 /usr/bin/python3.away")
+        try:
+            error = self.refused(NodeFailed, folder, host)
+        finally:
+            host.sh("mv /usr/bin/python3.away /usr/bin/python3")
+        assert "apt-get install -y python3" in error.hint
+
+    def test_a_user_without_a_shell_is_told(self, host: Host, folder: Folder) -> None:
+        host.sh(f"usermod -s /usr/sbin/nologin {USER}")
+        assert "may not run commands" in self.refused(LoginRefused, folder, host).message
+
+
+def shell(host: Host, text: str) -> None:
+    """Give the user a login shell that runs a text whatever it is told to."""
+    host.sh(f"printf '#!/bin/sh\\n{text}\\n' > /usr/local/bin/mip-shell; chmod 755 /usr/local/bin/mip-shell")
+    host.sh(f"usermod -s /usr/local/bin/mip-shell {USER}")
+
+
+class TestHostileNode:
+    def test_an_endless_answer_is_cut(self, host: Host, folder: Folder) -> None:
+        shell(host, "exec yes")
+        with pytest.raises(Unreachable, match="more than 65536 bytes"):
+            contact(folder, host, host.scan())
+        assert until(lambda: not host.sh(f"pgrep -u {USER}", check=False))
+
+    def test_a_hanging_answer_ends_at_the_deadline(self, host: Host, folder: Folder) -> None:
+        shell(host, "exec sleep 600")
+        keys = host.scan()
+
+        async def main() -> None:
+            async with session(host.target, keys, password=PASSWORD) as conn:
+                await run(conn, "wk1", shell_command(FACTS), timeout=1)
+
+        with pytest.raises(Unreachable, match="no end of its answer in 1 s"):
+            asyncio.run(main())
+
+    def test_start_up_noise_is_skipped(self, host: Host, folder: Folder) -> None:
+        host.sh(f"sed -i '1i echo Welcome; echo \"to $(hostname)\"' /home/{USER}/.bashrc")
+        assert contact(folder, host, host.scan()).facts.hostname == host.node.hostname
+
+    def test_a_stopped_enrolment_leaves_no_connection(self, host: Host, folder: Folder) -> None:
+        shell(host, "exec sleep 600")
+        keys = host.scan()
+
+        async def main() -> None:
+            conn = await login(host.target, keys, password=PASSWORD)
+            conn.abort()
+            public = folder.identity_public.read_text("utf-8")
+            socket = str(folder.agent_socket)
+            task = asyncio.ensure_future(
+                enrol(
+                    host.target, keys, agent_path=socket, public_key=public, password=lambda: PASSWORD, progress=print
+                )
+            )
+            running = await asyncio.to_thread(until, lambda: bool(host.sh(f"pgrep -u {USER} sleep", check=False)))
+            assert running
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(main())
+        assert until(lambda: not host.sh(f"ss -Htn state established dport = :{host.port}"))
+        assert until(lambda: not host.sh(f"pgrep -u {USER} sshd", check=False))
+
+
+class TestCheckBySystemSsh:
+    @pytest.fixture
+    def ready(self, host: Host, folder: Folder) -> Iterator[Host]:
+        """Give a host that is enrolled and pinned, by an sshd that can be exchanged."""
+        with host.sshd() as other:
+            keys = other.scan()
+            contact(folder, other, keys)
+            pins.pin(folder.known_hosts, "wk1", keys)
+            yield other
+
+    def refused(self, kind: type[MipError], folder: Folder, host: Host, seconds: float = 20) -> MipError:
+        with pytest.raises(kind) as caught:
+            asyncio.run(openssh.check(folder, federation(host), "wk1", seconds))
+        assert caught.value.node == "wk1"
+        assert "ssh-keygen" not in caught.value.message + caught.value.hint
+        return caught.value
+
+    def test_the_confirmed_machine_passes(self, ready: Host, folder: Folder) -> None:
+        facts = asyncio.run(openssh.check(folder, federation(ready), "wk1", 20))
+        assert facts.sudo == "nopasswd"
+        known = federation(ready, hostname=facts.hostname, machine_id=facts.machine_id).nodes["wk1"]
+        openssh.same_machine("wk1", known, facts)
+
+    def test_a_changed_host_key_is_refused_and_shown(self, ready: Host, folder: Folder) -> None:
+        kind = b"ssh-ed25519"
+        pins.pin(folder.known_hosts, "wk1", [HostKey(kind.decode(), "AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43)])
+        error = self.refused(TrustRefused, folder, ready)
+        assert ready.node.host_key in error.message
+        assert "node trust wk1" in error.hint
+
+    def test_a_lost_pin_is_refused(self, ready: Host, folder: Folder) -> None:
+        pins.unpin(folder.known_hosts, "wk1")
+        assert "never confirmed" in self.refused(TrustRefused, folder, ready).message
+
+    def test_a_removed_key_is_a_login_refused(self, ready: Host, folder: Folder) -> None:
+        ready.sh(f"rm /home/{USER}/.ssh/authorized_keys")
+        assert "identity was refused" in self.refused(LoginRefused, folder, ready).message
+
+    def test_a_locked_vault_asks_nothing(self, ready: Host, folder: Folder) -> None:
+        folder.agent_socket.unlink()
+        assert "vault unlock" in self.refused(LoginRefused, folder, ready).hint
+
+    def test_an_expired_password_is_named(self, ready: Host, folder: Folder) -> None:
+        ready.sh(f"chage -d 0 {USER}")
+        assert "has expired" in self.refused(LoginRefused, folder, ready).message
+
+    def test_a_stopped_sshd_is_unreachable_and_the_command_shows_it_too(self, ready: Host, folder: Folder) -> None:
+        ready.sh(f"kill $(cat /run/mip-test-{ready.port}.pid)")
+        assert until(lambda: not ready.sh(f"ss -Hltn sport = :{ready.port}"))
+        error = self.refused(Unreachable, folder, ready)
+        assert "connection refused" in error.message
+        shown = subprocess.run(error.command, shell=True, capture_output=True, text=True)
+        assert shown.returncode == 255
+        assert "Connection refused" in shown.stderr
+
+    def test_a_hanging_node_ends_at_the_deadline_with_its_ssh(self, ready: Host, folder: Folder) -> None:
+        shell(ready, "exec sleep 600")
+        before = time.monotonic()
+        assert "no end of its answer" in self.refused(Unreachable, folder, ready, 2).message
+        assert time.monotonic() - before < 6
+        mine = subprocess.run(["pgrep", "-f", str(folder.known_hosts)], capture_output=True, text=True).stdout
+        assert mine == ""
+
+    def test_an_endless_answer_is_cut(self, ready: Host, folder: Folder) -> None:
+        shell(ready, "exec yes")
+        assert "more than 65536 bytes" in self.refused(Unreachable, folder, ready).message
+
+    def test_a_lying_login_shell_is_the_nodes_failure(self, ready: Host, folder: Folder) -> None:
+        shell(ready, "echo Host key verification failed. >&2; exit 3")
+        self.refused(NodeFailed, folder, ready)
+
+    def test_another_name_than_a_name_is_refused(self, ready: Host, folder: Folder) -> None:
+        shell(ready, "echo MIP2; echo wk1; echo more; exit 0")
+        assert "something else than its name" in self.refused(TrustRefused, folder, ready).message
