@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -61,7 +62,23 @@ class Terminal:
     def say(self, text: str = "", style: str = "") -> None:
         """Say something on the way, unless quiet."""
         if self.verbosity >= 0:
-            self.err.print(Text(text, style=style))
+            self._print(text, style)
+
+    def _print(self, text: str, style: str = "", indent: int = 0) -> None:
+        """Print lines; on a terminal they break between words, and what follows a break is indented.
+
+        Elsewhere a line stays one line, for whoever greps a log.
+        """
+        for line in text.split("\n"):
+            own = len(line) - len(line.lstrip())
+            width = max(self.err.width - max(own, indent), 20)
+            parts = textwrap.wrap(line.strip(), width, break_long_words=False, break_on_hyphens=False)
+            if not self.err.is_terminal or len(parts) < 2:
+                self.err.print(Text(line, style=style))
+                continue
+            first, *rest = parts
+            for part in (" " * own + first, *(" " * max(own, indent) + part for part in rest)):
+                self.err.print(Text(part, style=style))
 
     def title(self, text: str) -> None:
         """Begin a part."""
@@ -71,7 +88,7 @@ class Terminal:
     def detail(self, text: str) -> None:
         """Explain, if asked to by ``-v``."""
         if self.verbosity > 0:
-            self.err.print(Text(text, style="dim"))
+            self._print(text, "dim")
 
     def success(self, text: str) -> None:
         """Say that something is done."""
@@ -79,15 +96,15 @@ class Terminal:
 
     def warning(self, text: str) -> None:
         """Say what the operator should look at; never silenced."""
-        self.err.print(Text(f"! {text}", style="yellow"))
+        self._print(f"! {text}", "yellow", indent=2)
 
     def error(self, error: MipError) -> None:
         """Say what went wrong, where, why, what to do and what reproduces it; never silenced."""
-        self.err.print(Text(f"✘ {error}", style="bold red"))
-        for label, text in (("", error.hint), ("Again: ", error.command)):
-            if text:
-                for line in text.splitlines():
-                    self.err.print(Text(f"  {label}{line}"))
+        self._print(f"✘ {error}", "bold red", indent=2)
+        if error.hint:
+            self._print("  " + error.hint.replace("\n", "\n  "), indent=2)
+        if error.command:
+            self.err.print(Text(f"  Again: {error.command}"))
 
     def data(self, text: str) -> None:
         """Print what the command was asked for."""

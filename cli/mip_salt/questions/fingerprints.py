@@ -49,11 +49,11 @@ def ask_to_confirm(terminal: Terminal, federation: str, wish: Wish, keys: Sequen
     """
     show(terminal, wish, keys)
     terminal.say(
-        "Compare one with what the node's own console says, or what its administrator reads to you:\n"
+        "Compare one with what the node's own console says, or its administrator reads:\n"
         "  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
     )
     while True:
-        answer = terminal.ask("Are they the node's? Type yes, no, or paste the fingerprint you were given")
+        answer = terminal.ask("Are these its keys? yes, no, or paste the fingerprint you were given")
         if answer.lower() in ("yes", "y"):
             return list(keys)
         if answer.lower() in ("", "no", "n"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mip_salt.errors import MipError, TrustRefused, UsageError
+from mip_salt.errors import LoginRefused, MipError, TrustRefused, UsageError
 from mip_salt.federation.address import join_address, split_address
 from mip_salt.federation.model import USER, Access, Federation, Node, Role, role_of
 from mip_salt.questions.fingerprints import ask_to_confirm, matching
@@ -28,6 +28,7 @@ class Wizard:
 
     def __init__(self, federation: str, terminal: Terminal, only: str | None = None) -> None:
         self.federation, self.terminal, self.only = federation, terminal, only
+        self._confirmed: list[HostKey] = []  # in this run: a retry does not ask for the same keys again
 
     def batches(self, current: Callable[[], Federation]) -> Iterator[Sequence[Wish | Removal]]:
         """Yield one node at a time: what is asked next depends on how the last one went."""
@@ -89,11 +90,13 @@ class Wizard:
         """Show all fingerprints and ask; a fingerprint known before is compared without asking."""
         if wish.host_key:
             return matching(wish, keys)
-        return ask_to_confirm(self.terminal, self.federation, wish, keys)
+        again = [key for key in keys if key in self._confirmed]
+        self._confirmed = again or ask_to_confirm(self.terminal, self.federation, wish, keys)
+        return self._confirmed
 
     def password(self, wish: Wish) -> str | None:
         """Ask for the password, hidden."""
-        shown = f"Password of {wish.access.user} on {wish.id} (hidden; empty: use your own SSH keys)"
+        shown = f"Password of {wish.access.user} on {wish.id} (empty: your own SSH keys)"
         return self.terminal.ask_hidden(shown) or None
 
     def confirm_machine(self, wish: Wish, facts: Facts, before: Node | None) -> None:
@@ -118,8 +121,8 @@ class Wizard:
         """Say why, and offer to try again (with another address, if wanted), to leave the node out, or to stop."""
         self.terminal.error(error)
         again = Next(self.terminal.choose("Retry, skip this node, or stop?", ("retry", "skip", "stop"), "retry"))
-        if again is not Next.RETRY or wish.replace:
-            return again, wish
+        if again is not Next.RETRY or wish.replace or isinstance(error, LoginRefused):
+            return again, wish  # nothing but the password was wrong
         before = Node.model_validate(wish.access.model_dump())
         changed = self._ask_access(wish.id, before)
         if changed is None:
