@@ -34,7 +34,7 @@ def matching(wish: Wish, keys: Sequence[HostKey]) -> list[HostKey]:
         raise TrustRefused(
             f"its host key is not the one expected; nothing was sent\n  expected {wish.host_key}\n{offered}",
             node=wish.id,
-            hint="Another machine answers at this address, someone is in between, or the node was reinstalled.\n"
+            hint="Another machine answers at this address, someone is in between, or the node was reinstalled. "
             "Read the fingerprint on the node's own console before you trust it.",
         )
     return found

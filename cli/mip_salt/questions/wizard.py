@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mip_salt.ssh.facts import Facts
     from mip_salt.ssh.hostkeys import HostKey
 
+# Three wrong passwords are what fail2ban and pam_faillock commonly count to.
+MOST_REFUSALS = 3
 TITLES = {Role.MASTER: "the master", Role.UI: "the web front end", Role.WORKER: "a worker"}
 
 
@@ -28,6 +30,7 @@ class Wizard:
 
     def __init__(self, federation: str, terminal: Terminal, only: str | None = None) -> None:
         self.federation, self.terminal, self.only = federation, terminal, only
+        self._refused = 0
         self._confirmed: list[HostKey] = []  # in this run: a retry does not ask for the same keys again
 
     def batches(self, current: Callable[[], Federation]) -> Iterator[Sequence[Wish | Removal]]:
@@ -63,7 +66,7 @@ class Wizard:
 
     def _ask_access(self, name: str, node: Node | None) -> Wish | None:
         """Ask how a node is reached; None for an empty answer."""
-        role = role_of(name)
+        role, self._refused = role_of(name), 0
         if node is None:
             self.terminal.title(f"{name}, {TITLES[role]}")
         end = "no more workers" if role is Role.WORKER else "not now"
@@ -109,7 +112,7 @@ class Wizard:
             raise TrustRefused(
                 f"{facts.hostname} is not the machine meant",
                 node=wish.id,
-                hint="The identity was installed for its user all the same: remove the line ending in\n"
+                hint="The identity was installed for its user all the same: remove the line ending in "
                 f"mip-salt:{self.federation} from ~/.ssh/authorized_keys there, and /etc/sudoers.d/mip-salt.",
             )
 
@@ -120,6 +123,10 @@ class Wizard:
     def after_failure(self, wish: Wish, error: MipError) -> tuple[Next, Wish]:
         """Say why, and offer to try again (with another address, if wanted), to leave the node out, or to stop."""
         self.terminal.error(error)
+        self._refused += isinstance(error, LoginRefused)
+        if self._refused >= MOST_REFUSALS:
+            self.terminal.say("Not tried again now: one more could lock the account.")
+            return Next(self.terminal.choose("Skip this node, or stop?", ("skip", "stop"), "skip")), wish
         again = Next(self.terminal.choose("Retry, skip this node, or stop?", ("retry", "skip", "stop"), "retry"))
         if again is not Next.RETRY or wish.replace or isinstance(error, LoginRefused):
             return again, wish  # nothing but the password was wrong

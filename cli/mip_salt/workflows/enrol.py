@@ -103,7 +103,7 @@ def changed_key(folder: Folder, name: str, pinned: Sequence[HostKey], offered: S
     return TrustRefused(
         "its host key is not the confirmed one; nothing was sent\n" + "\n".join(rows),
         node=name,
-        hint="Someone may stand between, or answer at this address; or the node was reinstalled. Ask its\n"
+        hint="Someone may stand between, or answer at this address; or the node was reinstalled. Ask its "
         "administrator for the fingerprint on its console. Only if it is the offered one:\n"
         f"  mip-salt -f {folder.name} node trust {name} --host-key SHA256:…",
     )

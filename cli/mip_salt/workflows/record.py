@@ -40,7 +40,7 @@ def refuse_double(federation: Federation, name: str, *, facts: Facts | None = No
                 raise TrustRefused(
                     f"its {what} is the one of {other_name} ({other.hostname})",
                     node=name,
-                    hint=f"This is already node {other_name}, or a clone of it. A clone needs a machine-id, host keys\n"
+                    hint=f"This is already node {other_name}, or a clone of it. A clone needs a machine-id, host keys "
                     "and a hostname of its own before it can join.",
                 )
 
