@@ -70,7 +70,8 @@ class Host:
     def sshd(self, port: int = 2222, key: str = "/etc/ssh/ssh_host_ed25519_key", **options: str) -> Iterator[Host]:
         """Run another sshd, with options and a log of its own."""
         base = f"/run/mip-test-{port}"
-        settings = {"UsePAM": "yes", "Port": str(port), "HostKey": key, "PidFile": f"{base}.pid", **options}
+        free = {"PerSourcePenalties": "no"} if penalties(self) else {}
+        settings = {"UsePAM": "yes", **free, "Port": str(port), "HostKey": key, "PidFile": f"{base}.pid", **options}
         text = "".join(f"{name} {value}\\n" for name, value in settings.items())
         self.sh(f"printf '{text}' > {base}.conf; rm -f {base}.log; /usr/sbin/sshd -f {base}.conf -E {base}.log")
         try:
@@ -84,6 +85,11 @@ class Host:
         return self.sh(f"cat /run/mip-test-{self.port}.log")
 
 
+def penalties(host: Host) -> bool:
+    """Say whether the sshd punishes logins that fail (OpenSSH 9.8): the tests are full of them."""
+    return "persourcepenalties" in host.sh("/usr/sbin/sshd -T", check=False)
+
+
 def cleared(host: Host) -> Host:
     host.sh(f"pkill -KILL -u {USER}; userdel -rf {USER}; sed -i '/^{USER} /d' /etc/sudoers.d/mip-salt", check=False)
     return host
@@ -94,10 +100,13 @@ def host(lab: Any) -> Iterator[Host]:
     """Give a node with a new user in the group sudo."""
     node = lab.node("wk1")
     host = cleared(Host(node, node.port))
+    if penalties(host):
+        host.sh("echo PerSourcePenalties no > /etc/ssh/sshd_config.d/00-mip-test.conf; systemctl reload ssh")
     host.sh(f"useradd -m -s /bin/bash -G sudo {USER}")
     host.set_password(PASSWORD)
     yield host
     cleared(host)
+    host.sh("rm -f /etc/ssh/sshd_config.d/00-mip-test.conf; systemctl reload ssh")
 
 
 @pytest.fixture
@@ -153,7 +162,7 @@ def federation(host: Host, **more: Any) -> Federation:
 class TestScan:
     def test_all_host_keys_are_the_nodes_own(self, host: Host) -> None:
         found = {key.fingerprint for key in host.scan()}
-        said = host.sh("for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $k; done")
+        said = host.sh("for k in ed25519 ecdsa rsa; do ssh-keygen -lf /etc/ssh/ssh_host_${k}_key.pub; done")
         assert found == {line.split()[1] for line in said.splitlines()}
         assert host.node.host_key in found
 
@@ -204,7 +213,7 @@ class TestEnrol:
     @pytest.mark.parametrize("password", ODD[:3])
     def test_odd_passwords_work_where_only_questions_are_asked(self, host: Host, folder: Folder, password: str) -> None:
         host.set_password(password)
-        with host.sshd(PasswordAuthentication="no", KbdInteractiveAuthentication="yes") as other:
+        with host.sshd(PasswordAuthentication="no", ChallengeResponseAuthentication="yes") as other:
             assert contact(folder, other, other.scan(), password).sudo == "installed"
 
     def test_foreign_keys_of_the_user_stay(self, host: Host, folder: Folder) -> None:
@@ -223,7 +232,7 @@ class TestEnrol:
         host.sh(f"echo '{USER} ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/mip-salt; chmod 440 /etc/sudoers.d/mip-salt")
         with (
             agent(own.with_suffix(".sock"), own, "me"),
-            host.sshd(PasswordAuthentication="no", KbdInteractiveAuthentication="no") as other,
+            host.sshd(PasswordAuthentication="no", ChallengeResponseAuthentication="no") as other,
         ):
             public = own.with_suffix(".pub").read_text().strip()
             host.sh(
@@ -278,11 +287,23 @@ class TestRefusals:
         return error
 
     def test_a_wrong_password_is_one_failure_on_the_node(self, host: Host, folder: Folder) -> None:
-        with host.sshd(KbdInteractiveAuthentication="yes") as other:
+        with host.sshd(ChallengeResponseAuthentication="yes") as other:
             error = self.refused(LoginRefused, folder, other, password="wrong")
             assert "was refused" in error.message
             assert other.log().count("Failed password") == 1
             assert other.log().count("Failed ") == 1
+
+    def test_an_sshd_that_shuts_this_machine_out_is_told(self, host: Host, folder: Folder) -> None:
+        if not penalties(host):
+            pytest.skip("OpenSSH before 9.8 has no PerSourcePenalties")
+        with host.sshd(PerSourcePenalties="authfail:30s") as other:
+            keys = other.scan()
+            with pytest.raises(LoginRefused):
+                contact(folder, other, keys, "wrong")
+            with pytest.raises(Unreachable, match="shuts this machine out"):
+                contact(folder, other, keys)
+            with pytest.raises(Unreachable, match="shuts this machine out"):
+                other.scan()
 
     def test_another_host_key_after_the_scan_is_told_nothing(self, host: Host, folder: Folder) -> None:
         with host.sshd() as first:
@@ -294,10 +315,10 @@ class TestRefusals:
             assert USER not in second.log()
             assert "password" not in second.log()
 
-    @pytest.mark.parametrize("way", ["PasswordAuthentication", "KbdInteractiveAuthentication"])
+    @pytest.mark.parametrize("way", ["PasswordAuthentication", "ChallengeResponseAuthentication"])
     def test_an_expired_password_is_named(self, host: Host, folder: Folder, way: str) -> None:
         host.sh(f"chage -d 0 {USER}")
-        ways = {"PasswordAuthentication": "no", "KbdInteractiveAuthentication": "no", way: "yes"}
+        ways = {"PasswordAuthentication": "no", "ChallengeResponseAuthentication": "no", way: "yes"}
         with host.sshd(**ways) as other:
             assert "has expired" in self.refused(LoginRefused, folder, other).message
 
@@ -306,7 +327,7 @@ class TestRefusals:
         assert "locked or expired" in self.refused(LoginRefused, folder, host).hint
 
     def test_no_password_login_says_what_there_is(self, host: Host, folder: Folder) -> None:
-        with host.sshd(PasswordAuthentication="no", KbdInteractiveAuthentication="no") as other:
+        with host.sshd(PasswordAuthentication="no", ChallengeResponseAuthentication="no") as other:
             assert "offers only: publickey" in self.refused(LoginRefused, folder, other).message
             assert "offers only: publickey" in self.refused(LoginRefused, folder, other, password=None).message
             assert "Failed password" not in other.log()

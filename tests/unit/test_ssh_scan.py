@@ -109,6 +109,14 @@ def test_a_connection_closed_at_once_is_tried_once_more() -> None:
     assert calls == 3 * 2 + 1  # three kinds of key twice, and one look at what it says
 
 
+def test_an_sshd_that_shuts_this_machine_out_is_told() -> None:
+    async def penalty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"Not allowed at this time\r\n")  # OpenSSH since 9.8, PerSourcePenalties
+        await writer.drain()
+
+    assert "shuts this machine out" in why(penalty)[0]
+
+
 @pytest.mark.parametrize("said", [b"220 mail ESMTP\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_another_service_is_no_ssh_server(said: bytes) -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

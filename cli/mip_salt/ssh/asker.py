@@ -13,6 +13,9 @@ CHANGE = ("expired", "current", "new password", "change your password", "retype"
 class Asker(asyncssh.SSHClient):
     """Give the password at most once a connection, so that one wrong password is one failure on the node.
 
+    Every method is allowed, and only one has an answer here: so each login also learns what the node offers, at the
+    cost of no connection more (since OpenSSH 9.8, sshd shuts a machine out for a while after a few that fail).
+
     password
         To give when the node asks for it, by either method; None to give none.
     keys
@@ -25,6 +28,7 @@ class Asker(asyncssh.SSHClient):
         self.gave = False
         self.expired = False
         self.odd_question = ""
+        self.methods: list[str] = []
         self._conn: SSHClientConnection | None = None
 
     def connection_made(self, conn: SSHClientConnection) -> None:
@@ -38,10 +42,12 @@ class Asker(asyncssh.SSHClient):
 
     def public_key_auth_requested(self) -> SSHKeyPair | None:
         """Return the next key."""
+        self._note()
         return self._keys.pop(0) if self._keys else None
 
     def password_auth_requested(self) -> str | None:
         """Return the password, the first time."""
+        self._note()
         return self._take() if self._left else None
 
     def password_change_requested(self, prompt: str, lang: str) -> tuple[str, str]:
@@ -51,6 +57,7 @@ class Asker(asyncssh.SSHClient):
 
     def kbdint_auth_requested(self) -> str | None:
         """Agree to be asked, as long as there is an answer."""
+        self._note()
         return "" if self._left else None
 
     def kbdint_challenge_received(
@@ -67,6 +74,10 @@ class Asker(asyncssh.SSHClient):
         else:
             self.odd_question = asked
         return None
+
+    def _note(self) -> None:
+        if not self.methods and self._conn is not None:
+            self.methods = list(self._conn.get_server_auth_methods())
 
     def _take(self) -> str:
         self.gave = True

@@ -17,11 +17,13 @@ from mip_salt.ssh.channel import run
 from mip_salt.ssh.facts import shell_command
 from mip_salt.ssh.hostkeys import HostKey
 from mip_salt.ssh.install import CHANGED, INSTALL, RESTRICT_BASTION, key_line
-from mip_salt.ssh.reach import unreachable
+from mip_salt.ssh.reach import CLOSED, first_words, unreachable
 from mip_salt.ssh.refusal import another_key, refused
 from mip_salt.ssh.target import Target
 
 LOCKED = "the federation's ssh-agent {}: the vault is locked"
+PASSWORD, KEY = ("password", "keyboard-interactive"), "publickey"
+GREETING_SECONDS = 3.0
 UNLOCK = "mip-salt vault unlock"
 
 
@@ -90,8 +92,9 @@ async def login(
         raise (another_key(target) if "host key" in err.reason else unreachable(target, err, via is not None)) from None
     except (OSError, asyncio.TimeoutError, asyncssh.Error) as err:
         if not asker.trusted or isinstance(err, OSError | asyncio.TimeoutError):
-            raise unreachable(target, err, bastion=via is not None) from None
-        raise await refused(target, err, asker, password is not None, agent_path, via) from None
+            shut_out = isinstance(err, CLOSED) and await first_words(target, via, GREETING_SECONDS)
+            raise shut_out or unreachable(target, err, bastion=via is not None) from None
+        raise refused(target, err, asker, password is not None, agent_path, via is not None) from None
     finally:
         if agent is not None:
             agent.close()
@@ -128,10 +131,7 @@ def _options(target: Target, keys: Sequence[HostKey], asker: Asker, kind: str) -
         agent_forwarding=False,
         gss_host=None,
         host_based_auth=False,
-        public_key_auth=kind != "password",
-        password_auth=kind == "password",
-        kbdint_auth=kind == "password",
-        preferred_auth="password,keyboard-interactive" if kind == "password" else "publickey",
+        preferred_auth=[*PASSWORD, KEY] if kind == "password" else [KEY, *PASSWORD],
         # A server that lets anybody in proves nothing about the secret.
         disable_trivial_auth=True,
         x509_trusted_certs=None,

@@ -65,17 +65,19 @@ def _reason(err: BaseException) -> tuple[str, str]:
     return printable(getattr(err, "strerror", None) or err or type(err).__name__), words.NETWORK
 
 
-async def not_ssh(target: Target, via: asyncssh.SSHClientConnection | None, seconds: float) -> Unreachable | None:
-    """Return an error if what answers at a port is no SSH server, by the first line it says; None if unsure.
+async def first_words(target: Target, via: asyncssh.SSHClientConnection | None, seconds: float) -> Unreachable | None:
+    """Return why a server hangs up, by the first line it says; None if it does not tell.
 
+    Either it is no SSH server, or one that shuts this machine out (measured, OpenSSH 10.0: 15 s or more).
     Only an SSH version line is sent, for servers that wait to be spoken to.
     """
     try:
         said = await asyncio.wait_for(_greeting(target, via), seconds)
     except (OSError, asyncio.TimeoutError, asyncssh.Error):
         return None
-    # sshd itself says "Exceeded MaxStartups" or "Not allowed at this time" before it drops a connection.
-    if not said or said.startswith((b"SSH-", b"Exceeded MaxStartups", b"Not allowed at this time")):
+    if said.startswith(b"Not allowed at this time"):
+        return Unreachable(f"{target.where} is not reachable: {words.SHUT_OUT}", node=target.id, hint=words.PENALTIES)
+    if not said or said.startswith((b"SSH-", b"Exceeded MaxStartups")):
         return None
     return Unreachable(
         f"{target.where} is not an SSH server: it says {printable(said.splitlines()[0] or said, 60)!r}",

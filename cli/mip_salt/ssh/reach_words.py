@@ -12,4 +12,12 @@ NO_FORWARD = "the bastion does not forward"
 ALLOW_FORWARD = "Its sshd must allow it: AllowTcpForwarding yes."
 NOT_SSH = "not an SSH server"
 DROPPED = "it closed the connection before any login"
-TOO_MANY = "sshd has too many logins pending (MaxStartups), or fail2ban bars this machine. Wait, then try again."
+TOO_MANY = (
+    "sshd has too many logins pending (MaxStartups), or shuts this machine out for a while because of logins\n"
+    "that failed (PerSourcePenalties, fail2ban). Wait a minute, then try again."
+)
+SHUT_OUT = "its sshd shuts this machine out for a while, because of logins that failed"
+PENALTIES = (
+    "Wait a minute, then try again. If it happens often, have its administrator exempt this machine in sshd_config:\n"
+    "PerSourcePenaltyExemptList ADDRESS"
+)

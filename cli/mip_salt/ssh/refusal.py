@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-
 import asyncssh
-from asyncssh import SSHClientConnection, SSHClientConnectionOptions
 
 from mip_salt.errors import LoginRefused, TrustRefused
 from mip_salt.printable import printable
 from mip_salt.ssh.asker import Asker
 from mip_salt.ssh.target import Target
 
-METHOD_SECONDS = 5.0
 LOCKED_OUT = "Is the account locked or expired, or the user not allowed in (AllowUsers, pam_access)?"
 
 
@@ -32,17 +26,21 @@ def another_key(target: Target) -> TrustRefused:
     )
 
 
-async def refused(
+def refused(
     target: Target,
     err: BaseException,
     asker: Asker,
     by_password: bool,
     agent_path: str | None,
-    via: SSHClientConnection | None,
+    bastion: bool,
 ) -> LoginRefused:
-    """Return the reason of a login that the confirmed machine refused."""
+    """Return the reason of a login that the confirmed machine refused.
+
+    asker
+        What it was asked during the login.
+    """
     who = f"{target.user}@{target.where}"
-    command = "" if via else target.ssh_command(*(("-o", f"IdentityAgent={agent_path}") if agent_path else ()))
+    command = "" if bastion else target.ssh_command(*(("-o", f"IdentityAgent={agent_path}") if agent_path else ()))
     if not isinstance(err, asyncssh.PermissionDenied):
         text = printable(str(err) or type(err).__name__)
         return LoginRefused(f"{who} ended the login: {text}", node=target.id, hint=LOCKED_OUT, command=command)
@@ -69,8 +67,9 @@ async def refused(
         )
     if agent_path:
         return KeyRefused(f"the identity was refused by {who}", node=target.id, command=command)
-    methods = await _methods(target, via)
-    offered = f"it offers only: {printable(', '.join(methods), 120)}" if methods else "it offers nothing else"
+    offered = (
+        f"it offers only: {printable(', '.join(asker.methods), 120)}" if asker.methods else "it offers nothing else"
+    )
     if by_password and asker.odd_question:
         return LoginRefused(
             f"{who} asks for more than a password: {printable(asker.odd_question)}",
@@ -92,16 +91,3 @@ async def refused(
         hint="Load the right key (ssh-add -l shows which there are), or give the user's password.",
         command=command,
     )
-
-
-async def _methods(target: Target, via: SSHClientConnection | None) -> Sequence[str]:
-    """Return the methods of login that a server offers; none if it does not say."""
-    options = SSHClientConnectionOptions(config=None, client_keys=None, agent_path=None)
-    with suppress(OSError, asyncio.TimeoutError, asyncssh.Error):
-        return await asyncio.wait_for(
-            asyncssh.get_server_auth_methods(
-                target.address, target.port, target.user, tunnel=via, proxy_command=None, config=None, options=options
-            ),
-            METHOD_SECONDS,
-        )
-    return []

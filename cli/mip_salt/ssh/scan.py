@@ -9,7 +9,7 @@ from asyncssh import SSHClientConnection
 
 from mip_salt.errors import Unreachable
 from mip_salt.ssh.hostkeys import HostKey
-from mip_salt.ssh.reach import CLOSED, not_ssh, unreachable
+from mip_salt.ssh.reach import CLOSED, first_words, unreachable
 from mip_salt.ssh.target import Target
 
 __all__ = ["Target", "scan"]
@@ -66,7 +66,7 @@ async def scan(target: Target, via: SSHClientConnection | None = None, timeout: 
     if odd is not None:
         raise odd
     silent = isinstance(failed[0], (*CLOSED, asyncio.TimeoutError, asyncssh.ProtocolError))
-    raise (await not_ssh(target, via, timeout * GREETING_SHARE) if silent else None) or unreachable(
+    raise (await first_words(target, via, timeout * GREETING_SHARE) if silent else None) or unreachable(
         target, failed[0], bastion=via is not None
     )
 
