@@ -1,0 +1,78 @@
+"""A federation under test: its folder, and mip-salt and salt-ssh run on it as an operator runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mip_salt.federation.document import load
+from mip_salt.federation.folder import Folder
+from mip_salt.federation.model import Federation, role_of
+
+PASSPHRASE = "tenu gano tive juzu sufi é€"
+BIN = Path(sys.executable).parent
+
+
+class FederationUnderTest:
+    """One federation; the vault's passphrase comes from the environment, as an operator's automation gives it.
+
+    root
+        Short: gpg-agent's and ssh-agent's sockets lie under it.
+    """
+
+    def __init__(self, root: Path, name: str = "brain", passphrase: str = PASSPHRASE) -> None:
+        self.root, self.name, self.passphrase = root, name, passphrase
+        self.folder = Folder(root / name)
+
+    @property
+    def federation(self) -> Federation:
+        return load(self.folder)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        own = {"MIP_SALT_ROOT": str(self.root), "MIP_SALT_VAULT_PASSPHRASE": self.passphrase}
+        return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "COLUMNS": "80", "TERM": "xterm", **own}
+
+    def cli(self, *words: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:
+        """Run mip-salt on the federation, without a terminal."""
+        call = [str(BIN / "mip-salt"), "-f", self.name, *words]
+        more = {"stdin": subprocess.DEVNULL, "env": self.environ, **more}
+        done = subprocess.run(call, capture_output=True, text=True, timeout=240, **more)
+        assert not check or done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def salt_ssh(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run raw salt-ssh in the federation's folder."""
+        call = [str(BIN / "salt-ssh"), *words]
+        env = {k: v for k, v in self.environ.items() if not k.startswith("MIP_SALT")}
+        return subprocess.run(
+            call, capture_output=True, text=True, timeout=240, cwd=self.folder.path, env=env, stdin=subprocess.DEVNULL
+        )
+
+    def configure(self, nodes: dict[str, Any], *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `configure --from` on nodes as a file would tell them, which comes by stdin."""
+        return self.cli("configure", "--from", "-", "--no-input", *words, check=check, **feed(nodes))
+
+
+def feed(nodes: dict[str, Any]) -> dict[str, Any]:
+    """Return what gives a nodes file to a command's stdin."""
+    return {"stdin": None, "input": yaml.safe_dump({"nodes": nodes})}
+
+
+def wish(name: str, node: Any, **changes: Any) -> dict[str, Any]:
+    """Return a lab node as a nodes file tells it; a change of None leaves the field out."""
+    row = {
+        "role": str(role_of(name)),
+        "address": node.address,
+        "port": node.port,
+        "user": node.user,
+        "password": node.password,
+        "host_key": node.host_key,
+        "hostname": node.hostname,
+        **changes,
+    }
+    return {key: value for key, value in row.items() if value is not None}
