@@ -173,7 +173,7 @@ def test_a_node_that_vanishes_in_mid_run_costs_only_itself(fed, lab, other):
     assert ours(fed) == []
 
 
-LIES = ["{}", "[]", '{"local": {}}', '{"local": []}', '{"local": {"return": true}}', '{"local": "yes"}', "yes", ""]  # noqa: Q000
+LIES = ["{}", "[]", '{"local": {}}', '{"local": []}', '{"local": {"return": true}}', '{"local": "yes"}', "yes", ""]
 
 
 @pytest.mark.parametrize("lie", LIES)

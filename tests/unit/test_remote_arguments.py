@@ -49,6 +49,18 @@ def test_what_is_no_plain_data_is_refused(value):
         word(value)
 
 
+@pytest.mark.parametrize("text", ["a=b", "PATH=/x ls", "name="])
+def test_a_text_that_the_node_would_take_for_a_named_argument_goes_by_name(text):
+    with pytest.raises(TypeError):
+        words([text], None)
+    assert words([[text]], {"cmd": text}) == [word([text]), f"cmd={word(text)}"]
+
+
+@pytest.mark.parametrize("text", ["a == b", "1=2", "a b=c", "a==b"])
+def test_other_texts_with_an_equals_sign_go_by_place(text):
+    assert words([text], None) == [word(text)]
+
+
 def test_the_reproducing_command_is_safe_to_paste():
     command = reproducing(Path("/opt/my fed"), "wk1", "cmd.run", words(["a'; rm -rf /"], {"cwd": "/"}))
     assert command == (

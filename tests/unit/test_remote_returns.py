@@ -171,6 +171,8 @@ def test_another_machine_is_refused():
         (errored("Traceback\nTypeError: unsupported operand type(s) for |: 'type' and 'type'", 1), Kind.FAILED),
         (errored("OSError: [Errno 28] No space left on device", 1), Kind.FAILED),
         (errored("", 245), Kind.FAILED),
+        (errored("'no.such_function' is not available."), Kind.FAILED),
+        (errored("", 255), Kind.FAILED),
     ],
 )
 def test_an_error_is_told_apart(raw, kind):

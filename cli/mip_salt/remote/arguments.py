@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 # Salt reads every argument as YAML 1.1 (`cmd.run false` runs False), and a `#` in one as a comment (measured, 3008.3).
 _PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - set('"\\#')
+_NAMED = re.compile(r"[^\d\W][\w.-]*=(?!=)")
 
 
 def word(value: Any) -> str:
@@ -46,7 +48,13 @@ def _escaped(char: str) -> str:
 
 
 def words(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> list[str]:
-    """Return all arguments, named ones as ``name=value``."""
+    """Return all arguments, named ones as ``name=value``.
+
+    Raises TypeError for a text that Salt on the node would take for a named argument, however it is quoted.
+    """
+    for value in args:
+        if isinstance(value, str) and _NAMED.match(value):
+            raise TypeError("a text that begins like name=value must be given to Salt by its argument's name")
     return [*map(word, args), *(f"{name}={word(value)}" for name, value in (kwargs or {}).items())]
 
 

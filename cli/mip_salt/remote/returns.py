@@ -142,11 +142,12 @@ def _errored(asked: Asked, raw: Mapping[str, Any]) -> NodeResult:
             "What ran there may have gone on. Once it is reachable, run it again: what is done already stays as it is.",
         )
     if status == SSH_FAILED or EXPIRED.search(text):
-        return from_error(
-            asked, verdict(Seen(asked.folder, asked.federation, asked.node, asked.command), text.encode(), SSH_FAILED)
-        )
-    error, hint = _reason(text, status)
-    return _failure(asked, Kind.FAILED, error, hint)
+        error = verdict(Seen(asked.folder, asked.federation, asked.node, asked.command), text.encode(), SSH_FAILED)
+        # Salt on the node ends with 255 as well (a missing function): only what ssh is known to say is ssh's.
+        if not error.message.startswith("ssh failed"):
+            return from_error(asked, error)
+    why, hint = _reason(text, status)
+    return _failure(asked, Kind.FAILED, why, hint)
 
 
 def _reason(text: str, status: int) -> tuple[str, str]:

@@ -53,7 +53,7 @@ def load(folder: Folder) -> dict[str, Any]:
         import salt.client.ssh.client
         import salt.config
 
-        options: dict[str, Any] = salt.config.client_config(str(folder.master))
+        options: dict[str, Any] = salt.config.master_config(str(folder.master))
     except Exception as err:
         raise Damaged(
             f"{folder.master} cannot be read by Salt ({type(err).__name__})",

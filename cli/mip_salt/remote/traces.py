@@ -15,7 +15,7 @@ from mip_salt.remote.salt_ssh import cache
 
 # The package of the last run stays with the whole pillar in it, readable by the login's user; an unpacked one stays if
 # the run was killed (measured, 3008.3). While a run goes on there, its own unpacked one is left to it.
-WIPE = """rm -f {package}
+WIPE = """rm -rf {package}
 grep -lqs 'state[.]pkg' /proc/[0-9]*/cmdline && exit 0
 for d in /tmp/tmp*; do [ -O "$d" ] && [ -f "$d/pillar.json" ] && [ -f "$d/lowstate.json" ] && rm -rf "$d"; done
 exit 0"""
