@@ -44,7 +44,9 @@ def decode(federation: str, name: str, text: str) -> Entry:
     try:
         body = json.loads(text)
         bound = (body["federation"], body["id"])
-        entry = Entry(dict(body["pillar"]), dict(body["admin"]))
+        entry = Entry(body["pillar"], body["admin"])
+        if not isinstance(entry.pillar, dict) or not isinstance(entry.admin, dict):
+            raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Damaged("its vault entry is not one of mip-salt's", node=name) from None
     if bound != (federation, name):

@@ -35,16 +35,24 @@ def open_gpg(home: Path) -> gnupg.GPG:
     Raises Damaged if gpg is not installed.
     """
     if shutil.which("gpg") is None or shutil.which("gpg-connect-agent") is None:
-        raise Damaged("gpg is not installed", hint="apt-get install gnupg")
+        raise _missing()
     gpg = gnupg.GPG(gnupghome=str(home), env=environment(), options=["--no-tty"])
     gpg.encoding = "utf-8"  # its default, latin-1, breaks é in a passphrase (measured, python-gnupg 0.5.7)
     return gpg
 
 
 def agent(home: Path, command: str) -> str:
-    """Say one command to the keyring's running gpg-agent; empty if none runs."""
+    """Say one command to the keyring's running gpg-agent; empty if none runs.
+
+    Raises Damaged if gpg is not installed, or the agent hangs.
+    """
     call = ["gpg-connect-agent", "--homedir", str(home), "--no-autostart", command, "/bye"]
-    done = subprocess.run(call, capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False)
+    try:
+        done = subprocess.run(call, capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False)
+    except FileNotFoundError:
+        raise _missing() from None
+    except subprocess.TimeoutExpired:
+        raise Damaged(f"the gpg-agent of {home} does not answer", hint="End it, then run this again.") from None
     return done.stdout
 
 
@@ -58,3 +66,7 @@ def words(result: gnupg.Crypt) -> dict[str, str]:
     """Return gpg's status words with their arguments; python-gnupg's own attributes merge some of them."""
     lines = [line[9:] for line in str(result.stderr).splitlines() if line.startswith("[GNUPG:] ")]
     return {word: rest for word, _, rest in (line.partition(" ") for line in lines)}
+
+
+def _missing() -> Damaged:
+    return Damaged("gpg is not installed", hint="apt-get install gnupg")

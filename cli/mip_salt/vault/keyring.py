@@ -10,12 +10,12 @@ from pathlib import Path
 
 import gnupg
 
-from mip_salt.errors import Damaged, LoginRefused, MipError, TrustRefused
-from mip_salt.federation.files import write_atomic
+from mip_salt.errors import Damaged, LoginRefused, MipError, TrustRefused, UsageError
+from mip_salt.federation.files import sync_folder, write_atomic
 from mip_salt.federation.folder import Folder
 from mip_salt.vault.entries import FEDERATION, HEADER, MAX_BYTES, Entry, decode, encode
 from mip_salt.vault.gpg import AGENT_CONF, GPG_CONF, SECONDS, agent, environment, kill_agent, open_gpg, words
-from mip_salt.vault.passphrase import normalised
+from mip_salt.vault.passphrase import normalised, unusable
 
 # Nobody may be asked: what the agent does not hold fails.
 SILENT = ["--batch", "--pinentry-mode", "error"]
@@ -91,10 +91,17 @@ class Vault:
         Raises LoginRefused for a wrong passphrase, Damaged for a key that cannot be used.
         """
         self.lock()  # a warm agent would accept any passphrase (measured)
+        self._put_back()
         born = max((birth for _, birth in self._ring), default=0)
         if time.time() < born:
             raise Damaged("this machine's clock is before the day the vault's key was made", hint="Set the clock.")
         secret = normalised(passphrase)
+        if unusable(secret):  # python-gnupg would leave a gpg behind that waits for ever
+            raise self._wrong()
+        self._sign_and_open(secret)
+
+    def _sign_and_open(self, secret: str) -> None:
+        """Let the agent, which holds nothing yet, take the key with a normalised passphrase; else raise."""
         sealed = self._gpg.encrypt("canary", self._mine, sign=self._mine, passphrase=secret, always_trust=True)
         if sealed.ok and self._gpg.decrypt(str(sealed), passphrase=secret).ok:
             return
@@ -104,7 +111,7 @@ class Vault:
                 "the vault's key has an expiry date, and it has passed",
                 hint=f"gpg --homedir {self.folder.gnupg} --quick-set-expire {self._mine} 0",
             )
-        raise LoginRefused(f"wrong passphrase for the vault of {self.folder.name}")
+        raise self._wrong()
 
     def lock(self) -> None:
         """Forget the passphrase: end the agent."""
@@ -120,13 +127,15 @@ class Vault:
     def seal(self, name: str, entry: Entry) -> str:
         """Return an entry signed and encrypted to every key of the ring.
 
-        Raises LoginRefused if the vault is locked.
+        Raises LoginRefused if the vault is locked, UsageError if it is too large.
         """
         text = encode(self.folder.name, name, entry)
         ring = [fingerprint for fingerprint, _ in self._ring]
         sealed = self._gpg.encrypt(text, ring, sign=self._mine, always_trust=True, extra_args=SILENT)
         if not sealed.ok or not str(sealed):
             raise self._failure(name, "gpg could not seal its entry")
+        if len(HEADER) + len(str(sealed)) > MAX_BYTES:  # what could not be opened again is not written
+            raise UsageError(f"its vault entry would be larger than {MAX_BYTES >> 20} MiB", node=name)
         return HEADER + str(sealed)
 
     def open(self, name: str, text: str) -> Entry:
@@ -148,7 +157,10 @@ class Vault:
         signer = said.get("VALIDSIG", "").split()[-1:]
         if not signer or signer[0] not in {fingerprint for fingerprint, _ in self._ring}:
             raise TrustRefused("its vault entry is signed by a key that is not the vault's", node=name)
-        return decode(self.folder.name, name, str(opened))
+        try:
+            return decode(self.folder.name, name, str(opened))
+        except UnicodeDecodeError:
+            raise Damaged("its vault entry is not one of mip-salt's", node=name) from None
 
     def read(self, name: str) -> Entry:
         """Return the entry of a node, or of the federation under the name ``federation``.
@@ -177,24 +189,54 @@ class Vault:
         """
         self.unlock(old)
         self.lock()
-        keys, spare = self.folder.gnupg / "private-keys-v1.d", self.folder.gnupg / "private-keys-old.d"
-        shutil.rmtree(spare, ignore_errors=True)
-        shutil.copytree(keys, spare)
+        self._keep_spare()
         call = ["gpg", "--homedir", str(self.folder.gnupg), "--no-tty", "--yes", "--status-fd", "2"]
         call += ["--pinentry-mode", "loopback", "--command-fd", "0", "--passwd", self._mine]
         answers = f"{normalised(old)}\n{normalised(new)}\n".encode()
         try:
             subprocess.run(call, input=answers, capture_output=True, timeout=SECONDS, check=False, env=environment())
-            self.unlock(new)
-        except (MipError, subprocess.SubprocessError, KeyboardInterrupt):
             self.lock()
-            shutil.rmtree(keys)
-            spare.rename(keys)
+            self._sign_and_open(normalised(new))
+        except BaseException as err:
+            self.lock()
+            self._put_back()
+            if isinstance(err, LoginRefused | subprocess.SubprocessError):
+                raise Damaged("gpg could not change the passphrase; the old one still holds") from err
             raise
-        shutil.rmtree(spare)
+        done = self.folder.gnupg / "private-keys-done.d"
+        self._spare.rename(done)  # from here on the new one holds, also if we are killed
+        shutil.rmtree(done)
+
+    @property
+    def _keys(self) -> Path:
+        return self.folder.gnupg / "private-keys-v1.d"
+
+    @property
+    def _spare(self) -> Path:
+        return self.folder.gnupg / "private-keys-old.d"
+
+    def _keep_spare(self) -> None:
+        """Copy the key files; the copy has its name only when all of it is on the disk."""
+        copy = self.folder.gnupg / "private-keys-copy.d"
+        copy.mkdir(mode=0o700)
+        for key in self._keys.iterdir():
+            write_atomic(copy / key.name, key.read_bytes())
+        copy.rename(self._spare)
+        sync_folder(self.folder.gnupg)
+
+    def _put_back(self) -> None:
+        """Take back a change of passphrase that did not come to its end: gpg replaces each key file on its own."""
+        if self._spare.is_dir():
+            shutil.rmtree(self._keys, ignore_errors=True)
+            self._spare.rename(self._keys)
+        for left in ("private-keys-copy.d", "private-keys-done.d"):
+            shutil.rmtree(self.folder.gnupg / left, ignore_errors=True)
 
     def _path(self, name: str) -> Path:
         return self.folder.vault if name == FEDERATION else self.folder.entry(name)
+
+    def _wrong(self) -> LoginRefused:
+        return LoginRefused(f"wrong passphrase for the vault of {self.folder.name}")
 
     def _failure(self, name: str, otherwise: str) -> MipError:
         if not self.unlocked():

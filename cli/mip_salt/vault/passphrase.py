@@ -19,6 +19,11 @@ def normalised(passphrase: str) -> str:
     return unicodedata.normalize("NFC", passphrase)
 
 
+def unusable(passphrase: str) -> bool:
+    """Say whether no vault can have this passphrase: gpg reads it as a line of UTF-8."""
+    return any(unicodedata.category(c) in ("Cc", "Cs") for c in passphrase)
+
+
 def check_new(passphrase: str, *, not_these: Iterable[str]) -> str:
     """Return a new passphrase, normalised.
 
@@ -28,7 +33,7 @@ def check_new(passphrase: str, *, not_these: Iterable[str]) -> str:
     Raises UsageError, saying which rule it breaks and why there is one.
     """
     text = normalised(passphrase)
-    if any(unicodedata.category(c) == "Cc" for c in text):
+    if unusable(text):
         raise UsageError("a passphrase is one line without control characters: gpg reads it as a line")
     if len(text) < MIN_LENGTH:
         raise UsageError(
