@@ -47,9 +47,11 @@ def parse(text: str, federation: str) -> dict[str, Any]:
 
     Raises SaltClientError with line and reason; Salt itself would say "No matching targets" (facts, case 41).
     """
+    from mip_salt.vault.strict_yaml import StrictLoader
+
     remedy = f"edit pillar/federation.sls instead, then: mip-salt -f {federation} vault unlock"
     try:
-        rows = yaml.load(text, Loader=_Strict) or {}  # noqa: S506 - a SafeLoader
+        rows = yaml.load(text, Loader=StrictLoader) or {}  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -63,14 +65,3 @@ def parse(text: str, federation: str) -> dict[str, Any]:
                 f"mip-salt: roster, {name}: {', '.join(sorted(map(str, unknown)))}: not allowed; {remedy}"
             )
     return rows
-
-
-class _Strict(yaml.SafeLoader):
-    """A loader for which a key that stands twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
-        return super().construct_mapping(node, deep)
