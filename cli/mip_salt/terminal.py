@@ -110,6 +110,10 @@ class Terminal:
         """Print what the command was asked for."""
         self.out.print(Text(text))
 
+    def raw(self, text: str) -> None:
+        """Print one value exactly as it is, and a newline; rich would expand tabs and drop control characters."""
+        click.echo(text)
+
     def document(self, document: Any) -> None:
         """Print one JSON document."""
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
