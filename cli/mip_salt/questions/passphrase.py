@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from mip_salt.errors import Damaged, LoginRefused, UsageError
 from mip_salt.terminal import Terminal
-from mip_salt.vault.passphrase import MIN_LENGTH, check_new, suggest
+from mip_salt.vault.passphrase import MIN_LENGTH, check_new, normalised, suggest
 
 VARIABLE = "MIP_SALT_VAULT_PASSPHRASE"
+NEW_VARIABLE = "MIP_SALT_VAULT_NEW_PASSPHRASE"
 TRIES = 3
 
 
@@ -47,15 +49,7 @@ class PassphraseSource:
             "used nowhere else. Whoever gets a copy of this folder can guess at leisure, so make it long. For example: "
             f"{suggest()}"
         )
-        while True:
-            try:
-                first = check_new(self.terminal.ask_hidden("New passphrase"), not_these=[self.federation])
-            except UsageError as err:
-                self.terminal.error(err)
-                continue
-            if check_new(self.terminal.ask_hidden("The same again"), not_these=[]) == first:
-                return first
-            self.terminal.warning("These two differ; once more.")
+        return _asked_twice(self.terminal, [self.federation])
 
     def _need(self, why: str, otherwise: str) -> None:
         if not self.terminal.interactive:
@@ -63,12 +57,49 @@ class PassphraseSource:
             raise UsageError(f"{why}, and nobody is there to ask", hint=hint)
 
 
+def new_passphrase(federation: str, terminal: Terminal, given: str | None, not_these: Sequence[str]) -> str:
+    """Return the passphrase that replaces a vault's old one: given by the environment, or typed twice.
+
+    given
+        What `taken` took from ``MIP_SALT_VAULT_NEW_PASSPHRASE``.
+    not_these
+        What it must not be: the old one, names, kept passwords.
+
+    Raises UsageError if it is not good enough, or nobody is there to ask.
+    """
+    if given is not None:
+        return check_new(given, not_these=not_these)
+    if not terminal.interactive:
+        raise UsageError(
+            f"the vault of {federation} needs a new passphrase, and nobody is there to ask", hint=f"Set {NEW_VARIABLE}."
+        )
+    terminal.say(f"{MIN_LENGTH} characters or more, used nowhere else. For example: {suggest()}")
+    return _asked_twice(terminal, not_these)
+
+
+def taken(variable: str) -> str | None:
+    """Return what a variable of the environment says, and take it out, so that no child inherits it."""
+    return os.environ.pop(variable, None)
+
+
+def _asked_twice(terminal: Terminal, not_these: Sequence[str]) -> str:
+    while True:
+        try:
+            first = check_new(terminal.ask_hidden("New passphrase"), not_these=not_these)
+        except UsageError as err:
+            terminal.error(err)
+            continue
+        if normalised(terminal.ask_hidden("The same again")) == first:
+            return first
+        terminal.warning("These two differ; once more.")
+
+
 def passphrase_source(federation: str, terminal: Terminal, file: Path | None) -> PassphraseSource:
     """Return the source that this run has; a given passphrase leaves the environment, so no child inherits it.
 
     Raises Damaged for a file that others can read, or none at all.
     """
-    given = os.environ.pop(VARIABLE, None)
+    given = taken(VARIABLE)
     if file is not None:
         return PassphraseSource(federation, terminal, _read(file), str(file))
     return PassphraseSource(federation, terminal, given, VARIABLE)
