@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def _top(federation: Federation) -> dict[str, Any]:
     """Target every node by its exact id: grains come from the node, and a node may lie (facts, 0.7)."""
     top: dict[str, Any] = {name: [f"nodes.{name}"] for name in federation.ids()}
     for name in federation.ids():
-        top[f"L@{name}"] = [{"match": "list"}, {"ignore_missing": True}, "own.all", f"own.{name}"]
+        top[f"L@{name}"] = [{"match": "compound"}, {"ignore_missing": True}, "own.all", f"own.{name}"]
     return top
 
 
@@ -57,7 +58,8 @@ def roster_row(folder: Folder, federation: Federation, name: str) -> dict[str, A
         "sudo": node.user != "root",
         # Roster grains win over what the node says of itself.
         "grains": {"id": name, "role": str(node.role)},
-        "ssh_options": ssh_options(folder, federation, name),
+        # Salt splits its command line as a shell does (read in 3008.3, client/ssh/shell.py).
+        "ssh_options": [shlex.quote(option) for option in ssh_options(folder, federation, name)],
     }
     if node.machine_id and node.hostname:
         row["ssh_pre_hook"] = pre_hook(node.machine_id, node.hostname)
