@@ -296,7 +296,7 @@ class TestRefusals:
     def test_an_sshd_that_shuts_this_machine_out_is_told(self, host: Host, folder: Folder) -> None:
         if not penalties(host):
             pytest.skip("OpenSSH before 9.8 has no PerSourcePenalties")
-        with host.sshd(PerSourcePenalties="authfail:30s") as other:
+        with host.sshd(PerSourcePenalties="authfail:8s") as other:
             keys = other.scan()
             with pytest.raises(LoginRefused):
                 contact(folder, other, keys, "wrong")
