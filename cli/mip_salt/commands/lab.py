@@ -1,0 +1,145 @@
+"""`mip-salt lab`: a throwaway federation of real machines on this one."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from mip_salt.commands.context import Request, pass_request, shared_options
+
+COLUMNS = ("NODE", "ROLE", "ADDRESS", "HOSTNAME")
+
+
+@click.group()
+def lab() -> None:
+    """Boot a throwaway federation on this machine, to rehearse on."""
+
+
+@lab.command()
+@click.option("--workers", type=click.IntRange(1, 200), default=2, show_default=True, help="How many workers.")
+@click.option(
+    "--release",
+    type=click.Choice(["bullseye", "bookworm", "trixie"]),
+    default="bookworm",
+    show_default=True,
+    help="Debian's release on the nodes.",
+)
+@click.option(
+    "--docker/--no-docker", default=False, help="With a Docker engine on the nodes, or without (the default)."
+)
+@click.option("--name", default="demo", show_default=True, help="What the nodes' hostnames begin with.")
+@click.option("--install-missing", is_flag=True, help="Install what this machine lacks for it, by apt-get.")
+@shared_options
+@pass_request
+def up(request: Request, workers: int, release: str, docker: bool, name: str, install_missing: bool) -> int:
+    """Boot a master, a web front end and workers, each a machine with systemd, sshd and sudo of its own.
+
+    Needs root on Linux. Nodes that run are left as they are; nothing they send leaves this machine.
+
+    \b
+      mip-salt lab up
+      mip-salt lab up --workers 5 --release trixie
+    """
+    from mip_salt.errors import UsageError
+    from mip_salt.federation.folder import NAME
+    from mip_salt.lab.lab import Lab
+    from mip_salt.lab.requirements import require
+
+    if not NAME.match(name):
+        raise UsageError("a name is a-z, 0-9 and -, at most 32 of them, not beginning with -")
+    terminal, start = request.terminal, time.monotonic()
+
+    def progress(line: str) -> None:
+        terminal.say(f"{time.monotonic() - start:5.1f} s  {line}")
+
+    require(install=install_missing, progress=progress)
+    ids = ["ms", "ui", *(f"wk{number}" for number in range(1, workers + 1))]
+    Lab().up(ids, release, docker, name, progress)
+    _show(request)
+    terminal.say("\nNext:")
+    terminal.say("  mip-salt lab nodes-file > nodes.yaml")
+    terminal.say(f"  mip-salt -f {name} configure --from nodes.yaml")
+    return 0
+
+
+@lab.command()
+@click.option("--all", "everything", is_flag=True, help="Remove the base images too; the next lab builds them again.")
+@shared_options
+@pass_request
+def down(request: Request, everything: bool) -> int:
+    """End the machines and remove all they left here, but the base images."""
+    from mip_salt.lab.lab import Lab
+
+    Lab().down(everything=everything, progress=request.terminal.say)
+    request.terminal.success("The lab is gone.")
+    return 0
+
+
+@lab.command(name="list")
+@shared_options
+@pass_request
+def list_(request: Request) -> int:
+    """List the lab's nodes, and whether they run."""
+    _show(request)
+    return 0
+
+
+@lab.command()
+@shared_options
+@pass_request
+def nodes_file(request: Request) -> int:
+    """Print the file that `configure --from` takes: addresses, passwords and fingerprints, as their owners would give.
+
+    \b
+      mip-salt lab nodes-file > nodes.yaml
+    """
+    import yaml
+
+    from mip_salt.errors import UsageError
+    from mip_salt.lab.lab import Lab
+
+    nodes = {
+        node.id: {
+            "role": str(node.role),
+            "address": node.address,
+            "port": node.port,
+            "user": node.user,
+            "password": node.password,
+            "host_key": node.host_key,
+            "hostname": node.hostname,
+        }
+        for node in Lab().nodes()
+    }
+    if not nodes:
+        raise UsageError("there is no lab here", hint="Boot one: mip-salt lab up")
+    if request.json_output:
+        request.terminal.document({"nodes": nodes})
+    else:
+        request.terminal.data(yaml.safe_dump({"nodes": nodes}, sort_keys=False).rstrip())
+    return 0
+
+
+def _show(request: Request) -> None:
+    """Show the lab's nodes."""
+    from mip_salt.lab.lab import Lab
+
+    nodes = Lab().nodes()
+    if request.json_output:
+        known = [
+            {
+                "id": node.id,
+                "role": str(node.role),
+                "address": node.address,
+                "address6": node.address6,
+                "hostname": node.hostname,
+                "up": node.up,
+            }
+            for node in nodes
+        ]
+        request.terminal.document({"command": request.command, "nodes": known})
+    elif nodes:
+        rows = [(n.id, str(n.role), n.address, n.hostname, "up" if n.up else "off") for n in nodes]
+        request.terminal.table((*COLUMNS, "STATE"), rows)
+    else:
+        request.terminal.say("There is no lab here. Boot one: mip-salt lab up")

@@ -1,0 +1,153 @@
+"""The disk that all nodes of a release share, never written to after it is built."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mip_salt.errors import Damaged
+from mip_salt.lab.disk import mounted_under, unmount
+from mip_salt.lab.sources import apt_sources
+from mip_salt.lab.tools import Progress, call
+from mip_salt.printable import printable
+
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "sudo", "iproute2", "procps"]
+DOCKER = ["docker.io", "git", "iptables", "ca-certificates"]
+# Since trixie the client and compose are packages of their own.
+DOCKER_SINCE_TRIXIE = [*DOCKER, "docker-cli", "docker-compose"]
+# Nobody reads manuals in a lab, and a base that is lost in a crash is built again.
+DPKG = ["force-unsafe-io", *(f"path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info"))]
+# Work that a machine of a few hours does not need and that its first boot would wait for or be slowed by.
+MASKED = [
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "console-getty.service",
+    "systemd-firstboot.service",
+]
+# Docker's engine needs cgroups that systemd-nspawn mounts read-only.
+DOCKER_CGROUPS = """[Service]
+ExecStartPre=-/bin/sh -c 'for c in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,bind,rw $c; done'
+"""
+USER = "mipadmin"
+SECONDS = 900
+BUILDING = ".building-"
+
+
+def recipe(release: str, docker: bool) -> list[str]:
+    """Return mmdebstrap's words for a base, but for what depends on this machine."""
+    packages = PACKAGES + ((DOCKER_SINCE_TRIXIE if release == "trixie" else DOCKER) if docker else [])
+    groups = "sudo,docker" if docker else "sudo"
+    return [
+        *("--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(packages)}"),
+        *(f"--dpkgopt={option}" for option in DPKG),
+        '--aptopt=Acquire::Languages "none"',
+        f'--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash --groups {groups} {USER}',
+        '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/var/lib/dbus/machine-id',
+        f'--customize-hook=cd "$1"/etc/systemd/system && for u in {" ".join(MASKED)}; do ln -sf /dev/null "$u"; done',
+    ]
+
+
+def base_path(cache: Path, release: str, docker: bool) -> Path:
+    """Return where a base lies; another recipe lies elsewhere, so a base is never stale."""
+    digest = hashlib.sha256(repr((recipe(release, docker), DOCKER_CGROUPS)).encode()).hexdigest()[:8]
+    return cache / f"{release}{'-docker' if docker else ''}-{digest}"
+
+
+def build(cache: Path, release: str, docker: bool, progress: Progress) -> Path:
+    """Return the base of a release, built if it is not cached.
+
+    cache
+        The folder of bases; a base appears in it whole or not at all.
+
+    Raises Damaged with mmdebstrap's last error.
+    """
+    path = base_path(cache, release, docker)
+    if path.is_dir():
+        return path
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_builder(cache, progress) as lock:
+        if path.is_dir():
+            return path
+        for stale in (*cache.glob(f"{BUILDING}*"), *cache.glob(f"{path.name[:-8]}????????")):
+            if stale.name.startswith(BUILDING) or not mounted_under(stale):
+                discard(stale)
+        progress(f"building the base image of {release}, once (half a minute or so)")
+        work = Path(tempfile.mkdtemp(prefix=BUILDING, dir=cache))
+        try:
+            _mmdebstrap(work, release, docker, lock)
+            (work / "root").rename(path)
+        finally:
+            discard(work)
+    return path
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder in which a killed build may have left mounts."""
+    for mount in mounted_under(folder):
+        unmount(mount)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _only_builder(cache: Path, progress: Progress) -> Iterator[int]:
+    """Hold the cache; a build whose mip-salt was killed holds it too, until it ends."""
+    lock = os.open(cache / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("waiting for another build of a base image")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _mmdebstrap(work: Path, release: str, docker: bool, lock: int) -> None:
+    root = work / "root"
+    sources = apt_sources(release)
+    for name, text in sources.items():
+        (work / name).write_text(text, "utf-8")
+    # A proxy or a private authority that apt needs here is needed for the base too, but not left in it.
+    settings = [line for line in call(["apt-config", "dump"]).splitlines() if re.match(r"Acquire::https?::", line)]
+    (work / "apt.conf").write_text("\n".join([*settings, ""]), "utf-8")
+    words = [
+        *("mmdebstrap", *recipe(release, docker), f"--aptopt={work / 'apt.conf'}"),
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+        *(release, str(root), *(str(work / name) for name in sources)),
+    ]
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        umask=0o022,
+        pass_fds=[lock],
+    ) as builder:
+        try:
+            said = builder.communicate(timeout=SECONDS)[1].decode("utf-8", "replace")
+        except BaseException:
+            builder.terminate()  # it then takes its own mounts down
+            raise
+    if builder.returncode:
+        errors = [line for line in said.splitlines() if line.startswith(("E:", "Err"))]
+        raise Damaged(
+            f"the base image of {release} could not be built: {printable(errors[0] if errors else said[-200:])}",
+            hint="Look at this machine's apt sources: the base comes from the same mirrors.",
+        )
+    if docker:
+        drop_in = root / "etc/systemd/system/docker.service.d/cgroup.conf"
+        drop_in.parent.mkdir(mode=0o755, parents=True)
+        drop_in.write_text(DOCKER_CGROUPS, "utf-8")

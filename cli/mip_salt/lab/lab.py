@@ -1,0 +1,183 @@
+"""A lab: a throwaway federation of real machines on this one."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+from mip_salt.errors import Busy, MipError, UsageError
+from mip_salt.federation.files import write_atomic
+from mip_salt.federation.model import NODE_ID, order_of
+from mip_salt.lab import machine as machines
+from mip_salt.lab import network
+from mip_salt.lab.base import base_path, build, discard
+from mip_salt.lab.machine import Machine
+from mip_salt.lab.node import LabNode
+from mip_salt.lab.processes import running
+from mip_salt.lab.requirements import require_root
+from mip_salt.lab.tools import Progress, silent
+
+DEFAULT_FOLDER = Path("/var/lib/mip-salt-lab")
+IDS = ("ms", "ui", "wk1", "wk2")
+
+
+def default_folder() -> Path:
+    """Return where the lab lies: MIP_SALT_LAB, else /var/lib/mip-salt-lab."""
+    return Path(os.environ.get("MIP_SALT_LAB") or DEFAULT_FOLDER).absolute()
+
+
+class Lab:
+    """The lab in a folder. Its network has fixed names, so one lab runs at a time on a machine.
+
+    folder
+        Its state, secrets and disks; 0700.
+    cache
+        The folder of base images; else MIP_SALT_LAB_BASE, else in the lab's folder.
+    """
+
+    def __init__(self, folder: Path | None = None, cache: Path | None = None) -> None:
+        self.folder = (folder or default_folder()).absolute()
+        self.cache = (cache or Path(os.environ.get("MIP_SALT_LAB_BASE") or self.folder / "base")).absolute()
+        self._machines = self.folder / "nodes"
+        self._record = self.folder / "lab.json"
+
+    def up(
+        self,
+        ids: Sequence[str] = IDS,
+        release: str = "bookworm",
+        docker: bool = False,
+        name: str = "demo",
+        progress: Progress = silent,
+    ) -> list[LabNode]:
+        """Boot the nodes that do not run yet; return all nodes.
+
+        ids
+            Node ids: ms, ui, wk1, …
+        release
+            Debian's code name.
+        docker
+            Whether the nodes have a Docker engine.
+        name
+            What hostnames begin with.
+
+        Raises Busy if another lab runs here, UsageError if this one is of another kind, Damaged if a machine fails.
+        """
+        require_root()
+        wanted = {"name": name, "release": release, "docker": docker}
+        with self._held():
+            self._check(wanted)
+            base = build(self.cache, release, docker, progress)
+            write_atomic(self._record, json.dumps(wanted))
+            network.open_bridge()
+            progress(f"booting {', '.join(ids)}")
+            self._side_by_side([self._machine(node, wanted, base) for node in ids], _started, progress)
+        return self.nodes()
+
+    def down(self, *, everything: bool = False, progress: Progress = silent) -> None:
+        """End the machines and remove all of the lab but the base images.
+
+        everything
+            Remove the base images too.
+        """
+        require_root()
+        if not self.folder.is_dir():
+            return
+        with self._held():
+            theirs = self._others()
+            nodes = {path.name for path in self._machines.glob("*")} | (set() if theirs else set(network.leftovers()))
+            nodes = {node for node in nodes if NODE_ID.match(node)}
+            self._side_by_side([self._machine(node, {}, self.cache) for node in sorted(nodes)], _removed, progress)
+            if not theirs:
+                network.close_bridge()
+            shutil.rmtree(self._machines, ignore_errors=True)
+            self._record.unlink(missing_ok=True)
+            if everything:
+                discard(self.cache)
+        (self.folder / "lock").unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def nodes(self) -> list[LabNode]:
+        """Return the lab's nodes, whether they run or not."""
+        try:
+            kind = json.loads(self._record.read_text("utf-8"))
+            base = base_path(self.cache, kind["release"], kind["docker"])
+            found = [self._machine(path.name, kind, base) for path in self._machines.iterdir()]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+        known = [(machine, machine.record()) for machine in found if NODE_ID.match(machine.id)]
+        nodes = [LabNode(machine, record) for machine, record in known if record]
+        return sorted(nodes, key=lambda node: order_of(node.id))
+
+    def _machine(self, node: str, kind: dict[str, object], base: Path) -> Machine:
+        return Machine(node, self._machines / node, f"{kind.get('name')}-{node}", base, bool(kind.get("docker")))
+
+    def _others(self) -> set[Path]:
+        """Return the folders of other labs that run here."""
+        return {found.lab for found in running().values()} - {self.folder}
+
+    def _check(self, wanted: dict[str, object]) -> None:
+        for other in self._others():
+            raise Busy(
+                f"another lab runs here, in {other}",
+                hint=f"Take it down first: MIP_SALT_LAB={other} mip-salt lab down",
+            )
+        nodes = self.nodes()
+        if nodes and json.loads(self._record.read_text("utf-8")) != wanted:
+            raise UsageError(
+                "a lab with another name, release or engine is up", hint="Take it down first: mip-salt lab down"
+            )
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold the lab for one command."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy("another command is at work on this lab", hint="Wait for it, then try again.") from None
+            yield
+        finally:
+            os.close(lock)
+
+    def _side_by_side(self, chosen: list[Machine], work: Callable[[Machine], str], progress: Progress) -> None:
+        """Do work on all machines at once; raise the first error when all have ended."""
+        errors: list[MipError] = []
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            for done in as_completed([pool.submit(work, machine) for machine in chosen]):
+                error = done.exception()
+                if error and not isinstance(error, MipError):
+                    raise error
+                if isinstance(error, MipError):
+                    errors.append(error)
+                else:
+                    progress(done.result())
+        for error in errors:
+            raise error
+
+
+def _started(machine: Machine) -> str:
+    """Boot a machine unless it runs and answers."""
+    if not machine.process():
+        if not machine.record():
+            machines.prepare(machine, secrets.token_urlsafe(15))
+        machines.boot(machine)
+    machines.wait(machine)
+    return f"{machine.id} is up at {network.addresses(machine.id)[0]}"
+
+
+def _removed(machine: Machine) -> str:
+    """Remove a machine."""
+    machines.wipe(machine)
+    machine.folder.rmdir()
+    return f"{machine.id} is gone"

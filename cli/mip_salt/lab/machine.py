@@ -1,0 +1,165 @@
+"""One machine of a lab: its disk prepared, booted, stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from mip_salt.errors import Damaged
+from mip_salt.federation.files import write_atomic
+from mip_salt.lab import network
+from mip_salt.lab.base import USER
+from mip_salt.lab.disk import mount, mounted_under, unmount
+from mip_salt.lab.processes import DIRECTORY, MACHINE, Running, end, init_of, running
+from mip_salt.lab.tools import call, put
+from mip_salt.printable import printable
+
+PORT = 22
+# Written last when a disk is prepared: without it, the disk is half made.
+RECORD = "node.json"
+BOOT_SECONDS = 60
+POWER_OFF_SECONDS = 10
+# A throwaway disk needs no orderly end.
+DISCARD_SECONDS = 1.0
+# What Docker's engine needs beyond what a machine of systemd-nspawn may do.
+DOCKER_WORDS = ["--capability=all", "--system-call-filter=add_key keyctl bpf"]
+
+
+class Record(NamedTuple):
+    """What opens a machine, and the fingerprint of its ed25519 host key."""
+
+    password: str
+    host_key: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where one machine's things are.
+
+    folder
+        Its folder in the lab.
+    hostname
+        What it calls itself.
+    base
+        The disk under its own.
+    docker
+        Whether a Docker engine is on it.
+    """
+
+    id: str
+    folder: Path
+    hostname: str
+    base: Path
+    docker: bool
+
+    def process(self) -> Running | None:
+        """Return the process it runs in, if it runs, and not that of another lab."""
+        found = running().get(network.link_of(self.id))
+        return found if found and found.root == self.folder / "root" else None
+
+    def record(self) -> Record | None:
+        """Return what was noted of its disk, or None if that is half made."""
+        try:
+            record = json.loads((self.folder / RECORD).read_text("utf-8"))
+            return Record(str(record["password"]), str(record["host_key"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def prepare(machine: Machine, password: str) -> Record:
+    """Make a machine's disk anew: its own host keys, machine-id, name and password."""
+    wipe(machine)
+    root = mount(machine.folder, machine.base)
+    put(root / "etc/hostname", f"{machine.hostname}\n")
+    put(root / "etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {machine.hostname}\n::1 localhost ip6-localhost\n")
+    put(root / "etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
+    call(["chroot", str(root), "chpasswd"], stdin=f"{USER}:{password}\n")
+    call(["ssh-keygen", "-q", "-A", "-f", str(root)])
+    said = call(["ssh-keygen", "-l", "-E", "sha256", "-f", str(root / "etc/ssh/ssh_host_ed25519_key.pub")])
+    record = Record(password, said.split()[1])
+    write_atomic(machine.folder / RECORD, json.dumps(record._asdict()))
+    return record
+
+
+def boot(machine: Machine) -> None:
+    """Boot a prepared machine that is off."""
+    root = mount(machine.folder, machine.base)
+    network.plug(machine.id)
+    words = [
+        *("systemd-nspawn", "--quiet", "--boot", "--register=no", MACHINE + network.link_of(machine.id)),
+        *(DIRECTORY + str(root), f"--hostname={machine.hostname}", "--console=pipe"),
+        *(f"--network-namespace-path=/run/netns/{network.link_of(machine.id)}", "--resolv-conf=off", "--timezone=off"),
+    ]
+    if not Path("/run/systemd/system").is_dir():
+        words.append("--keep-unit")  # no systemd here to ask for a scope
+    if machine.docker:
+        # An overlay cannot hold the overlays of Docker's images.
+        (machine.folder / "docker").mkdir(mode=0o711, exist_ok=True)
+        words += [*DOCKER_WORDS, f"--bind={machine.folder / 'docker'}:/var/lib/docker"]
+    console = machine.folder / "console.log"
+    put(console, "", 0o600)
+    writable = ["env", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=1"] if machine.docker else []
+    # Not our child: it outlives this command, and nobody has to reap it.
+    call(["setsid", "--fork", *writable, "sh", "-c", 'exec "$@" </dev/null >"$0" 2>&1', str(console), *words])
+
+
+def wait(machine: Machine, seconds: float = BOOT_SECONDS) -> None:
+    """Wait until people may log in: sshd answers and the machine has let users in.
+
+    Raises Damaged, with the machine's last words, if it ends or does not answer in time.
+    """
+    start = time.monotonic()
+    address = network.addresses(machine.id)[0]
+    while True:
+        process, age = machine.process(), time.monotonic() - start
+        if process and _banner(address):
+            # sshd answers a moment before PAM lets anyone but root in (systemd-user-sessions).
+            if not Path("/proc", str(init_of(process)), "root/run/nologin").exists():
+                return
+        elif age > (3 if not process else seconds):
+            last = (machine.folder / "console.log").read_text("utf-8", "replace").strip().splitlines()
+            raise Damaged(
+                f"the machine {'does not answer' if process else 'ended while booting'}"
+                + (f": {printable(last[-1])}" if last else ""),
+                node=machine.id,
+                hint=f"Its console: {machine.folder / 'console.log'}",
+            )
+        time.sleep(0.05)
+
+
+def stop(machine: Machine, grace: float = POWER_OFF_SECONDS) -> None:
+    """Power a machine off, kill it if it takes too long, and take its cable away; its disk stays.
+
+    grace
+        Seconds that an orderly end may take.
+    """
+    process = machine.process()
+    if process:
+        end(process, grace)
+    if not process and network.link_of(machine.id) in running():
+        return  # another lab's machine of the same name
+    network.unplug(machine.id)
+
+
+def wipe(machine: Machine) -> None:
+    """Stop a machine and remove its disk, whatever of it there is."""
+    stop(machine, DISCARD_SECONDS)
+    for point in mounted_under(machine.folder):
+        unmount(point)
+    if machine.folder.exists():
+        shutil.rmtree(machine.folder)
+    machine.folder.mkdir(mode=0o700, parents=True)
+
+
+def _banner(address: str) -> bool:
+    try:
+        with socket.create_connection((address, PORT), timeout=1) as link:
+            return link.recv(4) == b"SSH-"
+    except OSError:
+        return False

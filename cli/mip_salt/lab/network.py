@@ -1,0 +1,111 @@
+"""The lab's network: one bridge that nothing leaves, and a cable to each node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mip_salt.federation.model import order_of
+from mip_salt.lab.processes import PREFIX
+from mip_salt.lab.tools import call, succeeds
+
+BRIDGE = "miplab0"
+NET4, NET6 = "10.213.77", "fd6d:6970:6c61:6200:"
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+# Each booted systemd takes several; the usual 128 end at about 20 machines (measured).
+INSTANCES = 1024
+# Nodes reach each other, and nothing beyond: a node may not use this machine as its router.
+RULES = [
+    ["-i", BRIDGE, "-o", BRIDGE, "-j", "ACCEPT"],
+    ["-i", BRIDGE, "!", "-o", BRIDGE, "-j", "DROP"],
+]
+MOST_WORKERS = 200
+
+
+def link_of(node: str) -> str:
+    """Return the name of a node's network namespace, and of this machine's end of its cable."""
+    return f"{PREFIX}{node}"
+
+
+def addresses(node: str) -> tuple[str, str]:
+    """Return a node's IPv4 and IPv6 address; the id alone tells them."""
+    rank, number = order_of(node)
+    host = 20 + number if rank == 2 else 10 + rank
+    return f"{NET4}.{host}", f"{NET6}:{host:x}"
+
+
+def has_ipv6() -> bool:
+    """Say whether this machine's kernel speaks IPv6."""
+    try:
+        return Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").read_text().strip() == "0"
+    except OSError:
+        return False
+
+
+def open_bridge() -> None:
+    """Make the bridge and its rules, whatever of them is left from before."""
+    if int(INOTIFY.read_text()) < INSTANCES:
+        INOTIFY.write_text(str(INSTANCES))
+    if not _exists(BRIDGE):
+        call(["ip", "link", "add", BRIDGE, "type", "bridge"])
+    call(["ip", "address", "replace", f"{NET4}.1/24", "dev", BRIDGE])
+    if has_ipv6():
+        call(["ip", "address", "replace", f"{NET6}:1/64", "dev", BRIDGE, "nodad"])
+    call(["ip", "link", "set", BRIDGE, "up"])
+    for tables in _tables():
+        for rule in RULES:
+            if not succeeds([tables, "-w", "-C", "FORWARD", *rule]):
+                call([tables, "-w", "-I", "FORWARD", *rule])
+
+
+def close_bridge() -> None:
+    """Remove the bridge and its rules."""
+    for tables in _tables():
+        for rule in RULES:
+            while succeeds([tables, "-w", "-D", "FORWARD", *rule]):
+                pass
+    if _exists(BRIDGE):
+        call(["ip", "link", "delete", BRIDGE])
+
+
+def plug(node: str) -> None:
+    """Give a node that is off a new network namespace, with a cable to the bridge."""
+    unplug(node)
+    name = link_of(node)
+    inside = ["ip", "-n", name]
+    four, six = addresses(node)
+    call(["ip", "netns", "add", name])
+    call(["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name])
+    call(["ip", "link", "set", name, "master", BRIDGE, "up"])
+    call([*inside, "address", "add", f"{four}/24", "dev", "eth0"])
+    if has_ipv6():
+        call([*inside, "address", "add", f"{six}/64", "dev", "eth0", "nodad"])
+    for device in ("lo", "eth0"):
+        call([*inside, "link", "set", device, "up"])
+
+
+def unplug(node: str) -> None:
+    """Remove a node's cable and network namespace, if they are there."""
+    name = link_of(node)
+    if _exists(name):
+        call(["ip", "link", "delete", name])
+    if Path("/run/netns", name).exists():
+        call(["ip", "netns", "delete", name])
+
+
+def leftovers() -> list[str]:
+    """Return the nodes that have a cable or a network namespace here."""
+    names = [path.name for folder in ("/sys/class/net", "/run/netns") for path in Path(folder).glob(f"{PREFIX}*")]
+    return sorted({name.removeprefix(PREFIX) for name in names})
+
+
+def set_cable(node: str, state: str) -> None:
+    """Cut a node's cable (``down``) or heal it (``up``)."""
+    call(["ip", "link", "set", link_of(node), state])
+
+
+def _exists(device: str) -> bool:
+    return Path("/sys/class/net", device).exists()
+
+
+def _tables() -> list[str]:
+    return ["iptables", "ip6tables"] if has_ipv6() else ["iptables"]

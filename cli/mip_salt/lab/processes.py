@@ -1,0 +1,91 @@
+"""Which machines run on this machine, told by their processes: no file can be stale about it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mip_salt.errors import Damaged
+
+PREFIX = "miplab-"
+MACHINE, DIRECTORY = "--machine=", "--directory="
+
+
+@dataclass(frozen=True)
+class Running:
+    """One systemd-nspawn process of a lab; the time it started tells it from a later process with its pid."""
+
+    pid: int
+    started: int
+    machine: str
+    root: Path
+
+    @property
+    def lab(self) -> Path:
+        """Return the folder of the lab that it belongs to."""
+        return self.root.parents[2]
+
+
+def running() -> dict[str, Running]:
+    """Return the machines of labs that run here, by machine name."""
+    found = (_look(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return {machine.machine: machine for machine in found if machine}
+
+
+def init_of(machine: Running) -> int:
+    """Return the pid, here, of the machine's own first process, or 0."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _stat(int(entry.name))[0] == machine.pid:
+            return int(entry.name)
+    return 0
+
+
+def end(machine: Running, grace: float) -> None:
+    """End a machine and all its processes: ask it to power off, then kill it.
+
+    grace
+        Seconds it may take to power off.
+
+    Raises Damaged if it is still there 5 s after being killed.
+    """
+    for signum, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+        deadline = time.monotonic() + seconds
+        if _look(machine.pid) == machine:
+            try:
+                os.kill(machine.pid, signum)
+            except ProcessLookupError:
+                return
+        while _look(machine.pid) == machine:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        else:
+            return
+    raise Damaged(f"the machine {machine.machine} (pid {machine.pid}) does not end")
+
+
+def _look(pid: int) -> Running | None:
+    """Return the lab machine that a pid is, or None; a process of another user is none, whatever it calls itself."""
+    proc = Path("/proc", str(pid))
+    try:
+        if (proc / "comm").read_text("utf-8").strip() != "systemd-nspawn" or proc.stat().st_uid != 0:
+            return None
+        words = (proc / "cmdline").read_text("utf-8", "replace").split("\0")
+    except OSError:
+        return None
+    name = next((word.removeprefix(MACHINE) for word in words if word.startswith(MACHINE + PREFIX)), "")
+    root = next((word.removeprefix(DIRECTORY) for word in words if word.startswith(DIRECTORY)), "")
+    started = _stat(pid)[1]
+    return Running(pid, started, name, Path(root)) if name and root and started else None
+
+
+def _stat(pid: int) -> tuple[int, int]:
+    """Return a process's parent and when it started, in ticks since boot; zeros if it is gone."""
+    try:
+        fields = Path("/proc", str(pid), "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return int(fields[1]), int(fields[19])
+    except (OSError, IndexError, ValueError):
+        return 0, 0
