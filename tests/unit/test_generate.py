@@ -73,6 +73,7 @@ def test_a_login_as_root_needs_no_sudo(folder, federation):
 
 def test_a_bastion_is_held_to_its_own_pin(folder, federation):
     option = read(folder, federation, "roster")["wk1"]["ssh_options"][-1]
+    (option,) = shlex.split(option)  # as Salt splits it
     words = shlex.split(option.removeprefix("ProxyCommand="))
     assert words[0] == "ssh"
     assert "HostKeyAlias=ms" in words
