@@ -69,7 +69,7 @@ def verdict(seen: Seen, said: bytes, status: int = 255) -> MipError:
             f"the identity was refused by {where}; it takes: {denied[3].replace(',', ', ') or 'nothing'}",
             node=name,
             hint=f"If the vault is locked: mip-salt -f {seen.folder.name} vault unlock\n"
-            f"If the key was taken off the node: mip-salt -f {seen.folder.name} configure {name}",
+            f"If the key was taken off the node: mip-salt -f {seen.folder.name} configure --node {name}",
             command=seen.command,
         )
     where = join_address(node.address, node.port) + (f" through {node.bastion}" if node.bastion else "")
