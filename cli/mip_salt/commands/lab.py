@@ -94,29 +94,17 @@ def nodes_file(request: Request) -> int:
     \b
       mip-salt lab nodes-file > nodes.yaml
     """
-    import yaml
-
     from mip_salt.errors import UsageError
     from mip_salt.lab.lab import Lab
+    from mip_salt.lab.nodes_file import as_document, as_yaml
 
-    nodes = {
-        node.id: {
-            "role": str(node.role),
-            "address": node.address,
-            "port": node.port,
-            "user": node.user,
-            "password": node.password,
-            "host_key": node.host_key,
-            "hostname": node.hostname,
-        }
-        for node in Lab().nodes()
-    }
+    nodes = Lab().nodes()
     if not nodes:
         raise UsageError("there is no lab here", hint="Boot one: mip-salt lab up")
     if request.json_output:
-        request.terminal.document({"nodes": nodes})
+        request.terminal.document(as_document(nodes))
     else:
-        request.terminal.data(yaml.safe_dump({"nodes": nodes}, sort_keys=False).rstrip())
+        request.terminal.data(as_yaml(nodes).rstrip())
     return 0
 
 

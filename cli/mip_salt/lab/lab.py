@@ -121,7 +121,7 @@ class Lab:
 
     def _others(self) -> set[Path]:
         """Return the folders of other labs that run here."""
-        return {found.lab for found in running().values()} - {self.folder}
+        return {found.lab for found in running()} - {self.folder}
 
     def _check(self, wanted: dict[str, object]) -> None:
         for other in self._others():

@@ -15,6 +15,7 @@ from mip_salt.errors import Damaged
 from mip_salt.federation.files import write_atomic
 from mip_salt.lab import network
 from mip_salt.lab.base import USER
+from mip_salt.lab.cgroups import host_has_systemd, make_groups, remove_groups
 from mip_salt.lab.disk import mount, mounted_under, unmount
 from mip_salt.lab.processes import DIRECTORY, MACHINE, Running, end, init_of, running
 from mip_salt.lab.tools import call, put
@@ -23,6 +24,7 @@ from mip_salt.printable import printable
 PORT = 22
 # Written last when a disk is prepared: without it, the disk is half made.
 RECORD = "node.json"
+CONSOLE = "console.log"
 BOOT_SECONDS = 60
 POWER_OFF_SECONDS = 10
 # A throwaway disk needs no orderly end.
@@ -58,10 +60,14 @@ class Machine:
     base: Path
     docker: bool
 
+    @property
+    def name(self) -> str:
+        """Return what this machine calls it: its process, its network namespace and cable, its cgroup."""
+        return network.link_of(self.id)
+
     def process(self) -> Running | None:
-        """Return the process it runs in, if it runs, and not that of another lab."""
-        found = running().get(network.link_of(self.id))
-        return found if found and found.root == self.folder / "root" else None
+        """Return the process it runs in, if it runs; never that of another lab."""
+        return next((found for found in running() if found.root == self.folder / "root"), None)
 
     def record(self) -> Record | None:
         """Return what was noted of its disk, or None if that is half made."""
@@ -89,24 +95,25 @@ def prepare(machine: Machine, password: str) -> Record:
 
 def boot(machine: Machine) -> None:
     """Boot a prepared machine that is off."""
-    root = mount(machine.folder, machine.base)
+    root, name = mount(machine.folder, machine.base), machine.name
     network.plug(machine.id)
     words = [
-        *("systemd-nspawn", "--quiet", "--boot", "--register=no", MACHINE + network.link_of(machine.id)),
-        *(DIRECTORY + str(root), f"--hostname={machine.hostname}", "--console=pipe"),
-        *(f"--network-namespace-path=/run/netns/{network.link_of(machine.id)}", "--resolv-conf=off", "--timezone=off"),
+        *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--settings=no", "--link-journal=no"),
+        *("--console=pipe", "--resolv-conf=off", "--timezone=off", f"--hostname={machine.hostname}"),
+        *(MACHINE + name, DIRECTORY + str(root), f"--network-namespace-path=/run/netns/{name}"),
     ]
-    if not Path("/run/systemd/system").is_dir():
-        words.append("--keep-unit")  # no systemd here to ask for a scope
+    if not host_has_systemd():
+        words.append("--keep-unit")
     if machine.docker:
         # An overlay cannot hold the overlays of Docker's images.
         (machine.folder / "docker").mkdir(mode=0o711, exist_ok=True)
-        words += [*DOCKER_WORDS, f"--bind={machine.folder / 'docker'}:/var/lib/docker"]
-    console = machine.folder / "console.log"
+        words = ["env", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=1", *words, *DOCKER_WORDS]
+        words.append(f"--bind={machine.folder / 'docker'}:/var/lib/docker")
+    console = machine.folder / CONSOLE
     put(console, "", 0o600)
-    writable = ["env", "SYSTEMD_NSPAWN_API_VFS_WRITABLE=1"] if machine.docker else []
+    join = "".join(f"echo $$ >{group}/cgroup.procs; " for group in make_groups(name))
     # Not our child: it outlives this command, and nobody has to reap it.
-    call(["setsid", "--fork", *writable, "sh", "-c", 'exec "$@" </dev/null >"$0" 2>&1', str(console), *words])
+    call(["setsid", "--fork", "sh", "-c", join + 'exec "$@" </dev/null >"$0" 2>&1', str(console), *words])
 
 
 def wait(machine: Machine, seconds: float = BOOT_SECONDS) -> None:
@@ -123,12 +130,13 @@ def wait(machine: Machine, seconds: float = BOOT_SECONDS) -> None:
             if not Path("/proc", str(init_of(process)), "root/run/nologin").exists():
                 return
         elif age > (3 if not process else seconds):
-            last = (machine.folder / "console.log").read_text("utf-8", "replace").strip().splitlines()
+            console = machine.folder / CONSOLE
+            last = console.read_text("utf-8", "replace").strip().splitlines()
             raise Damaged(
                 f"the machine {'does not answer' if process else 'ended while booting'}"
                 + (f": {printable(last[-1])}" if last else ""),
                 node=machine.id,
-                hint=f"Its console: {machine.folder / 'console.log'}",
+                hint=f"Its console: {console}",
             )
         time.sleep(0.05)
 
@@ -142,9 +150,9 @@ def stop(machine: Machine, grace: float = POWER_OFF_SECONDS) -> None:
     process = machine.process()
     if process:
         end(process, grace)
-    if not process and network.link_of(machine.id) in running():
-        return  # another lab's machine of the same name
-    network.unplug(machine.id)
+    if machine.name not in {other.machine for other in running()}:  # else its network is another lab's
+        network.unplug(machine.id)
+        remove_groups(machine.name)
 
 
 def wipe(machine: Machine) -> None:

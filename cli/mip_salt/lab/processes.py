@@ -29,10 +29,10 @@ class Running:
         return self.root.parents[2]
 
 
-def running() -> dict[str, Running]:
-    """Return the machines of labs that run here, by machine name."""
+def running() -> list[Running]:
+    """Return the machines of all labs that run here."""
     found = (_look(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return {machine.machine: machine for machine in found if machine}
+    return [machine for machine in found if machine]
 
 
 def init_of(machine: Running) -> int:
