@@ -1,0 +1,54 @@
+"""What tests of every kind share: federations with a real vault."""
+
+import pytest
+from vaults import Answers, copy_of, make_federation, short_folder
+
+from mip_salt.vault import session
+
+
+def pytest_configure():
+    """Salt, which pytest-salt-factories imports, keeps what is logged for a stderr that pytest has closed by then."""
+    from salt._logging import shutdown_temp_handler
+
+    shutdown_temp_handler()
+
+
+@pytest.fixture(scope="session")
+def _brain():
+    with short_folder() as root:
+        yield make_federation(root / "brain")
+
+
+@pytest.fixture(scope="session")
+def mind():
+    """Another federation of the same passphrase, with the same node ids; only to be read."""
+    with short_folder() as root:
+        yield make_federation(root / "mind", nodes=["wk1"])
+
+
+@pytest.fixture
+def brain(_brain):
+    """The federation brain (ms, wk1, wk2), locked."""
+    with short_folder() as root:
+        yield copy_of(_brain, root / "brain")
+
+
+@pytest.fixture
+def opened(brain):
+    """The vault of brain, open."""
+    with session.open_session(brain, Answers()) as vault:
+        yield vault
+
+
+@pytest.fixture(scope="session")
+def _opened_for_all(_brain):
+    with short_folder() as root:
+        folder = copy_of(_brain, root / "brain")
+        with session.open_session(folder, Answers()) as vault:
+            yield vault
+
+
+@pytest.fixture
+def readable(_opened_for_all):
+    """The vault of brain, open, shared with other tests: read only, and in no need of files."""
+    return _opened_for_all
