@@ -253,6 +253,40 @@ def test_a_refused_login_or_sudo_is_a_login_refused(fed, lab, away, why):
     assert why in result.error
 
 
+@pytest.mark.parametrize(
+    ("harm", "kind", "code"),
+    [
+        (lambda mine, theirs: mine.replace(mine[400:404], "AAAA", 1), "damaged", 6),
+        (lambda mine, theirs: mine[: len(mine) // 2], "damaged", 6),
+        (lambda mine, theirs: "", "damaged", 6),
+        (lambda mine, theirs: theirs, "refused", 3),
+    ],
+    ids=["changed", "cut", "emptied", "another node's"],
+)
+def test_a_vault_entry_that_is_not_right_stops_its_node_alone(fed, other, harm, kind, code):
+    entry = fed.folder.entry(VICTIM)
+    mine = entry.read_text()
+    try:
+        entry.write_text(harm(mine, fed.folder.entry(other).read_text()))
+        done = fed.cli("apply", "--json", "--node", VICTIM, "--node", other, check=False)
+    finally:
+        entry.write_text(mine)
+    rows = {row["id"]: row for row in json.loads(done.stdout)["nodes"]}
+    assert (rows[VICTIM]["kind"], done.returncode) == (kind, code)
+    assert "vault entry" in rows[VICTIM]["error"]
+    assert rows[other]["kind"] == "ok"
+
+
+def test_the_operators_own_pillar_reaches_its_node_only(fed, other):
+    own = fed.folder.own_pillar / f"{VICTIM}.sls"
+    own.write_text("greeting: hello\n")
+    try:
+        results = asked(fed, "pillar.get", "greeting", nodes=[VICTIM, other])
+    finally:
+        own.unlink()
+    assert {result.id: result.data for result in results} == {VICTIM: "hello", other: ""}
+
+
 def test_a_locked_federation_asks_no_node(federation, lab):
     before = logins(lab.node(VICTIM))
     with pytest.raises(LoginRefused, match="locked"):

@@ -221,6 +221,14 @@ def test_a_pillar_with_errors_is_no_success():
     assert result.kind is Kind.LOGIN
 
 
+@pytest.mark.parametrize("function", ["pillar.get", "grains.items", "state.show_sls"])
+def test_what_salt_computes_on_the_pusher_comes_bare(function):
+    assert read({"return": {"a": 1}}, function).data == {"a": 1}
+    assert read({"return": {"a": 1}}, "test.ping").kind is Kind.FAILED
+    assert read({"return": {"a": 1}}, "state.apply").kind is Kind.FAILED
+    assert read({"return": {"a": 1}, "stray": 1}, function).kind is Kind.FAILED
+
+
 def test_a_pillar_without_errors_is_one():
     assert read(returned({"mip": {}}), "pillar.items").kind is Kind.OK
 

@@ -20,6 +20,8 @@ SSH_FAILED, SALT_REFUSED, WRONG_MACHINE = 255, 254, 77
 MAX_TEXT = 32 * 1024
 MAX_REASON = 400
 UNUSABLE = "no usable answer"
+# Functions that Salt computes on the pusher; their returns are bare (measured, 3008.3).
+ON_THE_PUSHER = ("pillar.", "config.", "grains.", "state.show_")
 PILLAR_FAILED = "Pillar failed to render"
 
 BROKE = re.compile(
@@ -61,6 +63,8 @@ def classify(asked: Asked, raw: Any) -> NodeResult:
     if isinstance(raw, Mapping):
         if "_error" not in raw and "return" in raw and _is_number(raw.get("retcode")):
             return _returned(asked, raw["return"], raw["retcode"])
+        if set(raw) == {"return"} and asked.function.startswith(ON_THE_PUSHER):
+            return _returned(asked, raw["return"], 0)
         if "_error" in raw or "stderr" in raw:
             return _errored(asked, raw)
     lines = _lines(raw)
@@ -182,16 +186,15 @@ def _told(asked: Asked, lines: Sequence[str]) -> NodeResult:
     if "did not return any data" in text:
         return unusable(asked, "Salt's process for it ended early")
     if text.startswith(PILLAR_FAILED):
-        if "locked" in text:
+        why = "; ".join(lines[1:])
+        if "locked" in why:
             return _failure(
                 asked, Kind.LOGIN, "the vault is locked", f"Open it: mip-salt -f {asked.folder.name} vault unlock"
             )
-        if "refused" in text or "signature" in text or "is of node" in text or "is of federation" in text:
-            return _failure(asked, Kind.REFUSED, text, "Find out who wrote that entry of the vault before you go on.")
         return _failure(
             asked,
             Kind.DAMAGED,
-            text,
+            f"its pillar cannot be rendered: {why}",
             f"More is in {asked.folder.log / 'salt-ssh.log'}. Mend or restore the file it names.",
         )
     return _failure(asked, Kind.FAILED, text, f"More is in {asked.folder.log / 'salt-ssh.log'}.")

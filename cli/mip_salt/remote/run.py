@@ -11,16 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mip_salt.errors import Damaged, LoginRefused, UsageError
+from mip_salt.errors import Damaged, LoginRefused, MipError, UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.remote.arguments import reproducing, words
 from mip_salt.remote.results import Kind, NodeResult
-from mip_salt.remote.returns import Asked, classify, unusable
+from mip_salt.remote.returns import Asked, classify, from_error, unusable
 from mip_salt.remote.salt_ssh import ask, load, prepare, thin_dir
 from mip_salt.remote.states import STATE_RUNS
 from mip_salt.remote.traces import empty, wipe_node
 from mip_salt.remote.worker import Silent, Worker
+from mip_salt.vault.keyring import Vault
 
 TICK = 0.25
 PREPARE_SECONDS = 120.0  # packing the thin takes 4 s on two slow cores
@@ -221,7 +222,7 @@ class _Run:
             why = f"no end of its work in {self.deadline:g} s; gave up"
             result = NodeResult(name, Kind.UNREACHABLE, error=why, hint=GOES_ON)
         elif answer.get("returns"):
-            result = classify(asked, answer["returns"][0])
+            result = self._precise(asked, classify(asked, answer["returns"][0]))
         else:
             result = unusable(asked, answer.get("silent") or "Salt gave none")
         result = replace(result, seconds=turn.worker.seconds)
@@ -230,6 +231,15 @@ class _Run:
             del self.turns[name]
             return result
         return self._stop(name, result, WIPE_SECONDS)
+
+    def _precise(self, asked: Asked, result: NodeResult) -> NodeResult:
+        """Ask the vault itself whether its entry is why: Salt keeps the reason for its log, and takes an empty file."""
+        if result.kind in (Kind.DAMAGED, Kind.FAILED) and asked.function.startswith(("state.", "pillar.")):
+            try:
+                Vault(self.folder).read(asked.node)
+            except MipError as err:
+                return replace(from_error(asked, err), data=result.data, changed=result.changed, failed=result.failed)
+        return result
 
     def _stop(self, name: str, result: NodeResult, seconds: float) -> NodeResult | None:
         """End a node's worker with a result, and begin to remove what the node was sent."""
