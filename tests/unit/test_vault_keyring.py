@@ -215,7 +215,7 @@ class TestMaking:
     def test_the_key_signs_and_its_subkey_decrypts_and_neither_ends(self, readable):
         (key,) = readable._gpg.list_keys(True)
         assert key["cap"] == "scESC"
-        assert [use for _, use, *_ in key["subkeys"]] == ["e"]
+        assert [sub["cap"] for sub in key["subkey_info"].values()] == ["e"]
         assert key["expires"] == ""
 
     def test_everything_is_private(self, brain):
