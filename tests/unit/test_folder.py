@@ -70,7 +70,7 @@ def test_temporary_files_of_a_killed_run_are_swept(tmp_path):
     folder = made(tmp_path / "brain")
     stale = folder.pillar / ".mip-federation.sls.x1"
     stale.write_text("half", "utf-8")
-    folder.create()
+    folder.sweep()
     assert not stale.exists()
     assert folder.document.exists()
 

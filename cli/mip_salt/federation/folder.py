@@ -109,7 +109,10 @@ class Folder:
                 hint="Choose another --root, or run as its owner.",
             ) from err
         self.check_private()
-        for part in (self.path, self.pillar, self.entries, self.ssh):
+
+    def sweep(self) -> None:
+        """Remove what killed commands left half-written; the caller holds the federation, so none is being written."""
+        for part in (self.path, self.pillar, self.entries, self.ssh, self.gnupg, self.run):
             sweep(part)
 
     def check_private(self) -> None:

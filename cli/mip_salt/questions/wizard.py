@@ -31,7 +31,6 @@ class Wizard:
     def __init__(self, federation: str, terminal: Terminal, only: str | None = None) -> None:
         self.federation, self.terminal, self.only = federation, terminal, only
         self._refused = 0
-        self._confirmed: list[HostKey] = []  # in this run: a retry does not ask for the same keys again
 
     def batches(self, current: Callable[[], Federation]) -> Iterator[Sequence[Wish | Removal]]:
         """Yield one node at a time: what is asked next depends on how the last one went."""
@@ -93,9 +92,7 @@ class Wizard:
         """Show all fingerprints and ask; a fingerprint known before is compared without asking."""
         if wish.host_key:
             return matching(wish, keys)
-        again = [key for key in keys if key in self._confirmed]
-        self._confirmed = again or ask_to_confirm(self.terminal, self.federation, wish, keys)
-        return self._confirmed
+        return ask_to_confirm(self.terminal, self.federation, wish, keys)
 
     def password(self, wish: Wish) -> str | None:
         """Ask for the password, hidden."""

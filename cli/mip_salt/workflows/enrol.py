@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mip_salt.errors import TrustRefused
+from mip_salt.errors import LoginRefused, TrustRefused
 from mip_salt.federation.address import join_address
 from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
@@ -34,12 +34,16 @@ class Seat:
 
     progress
         Called with a node's id and what is being done to it.
+    confirmed
+        Host keys that the operator confirmed for a wish whose login was then refused: a retry neither asks for them
+        again nor scans again, since sshd counts a scan's handshakes as failures too (OpenSSH 9.8, PerSourcePenalties).
     """
 
     folder: Folder
     vault: Vault
     questions: Questions
     progress: Callable[[str, str], None]
+    confirmed: dict[Wish, list[HostKey]] = field(default_factory=dict)
 
 
 async def enrol_node(seat: Seat, wish: Wish) -> Facts:
@@ -51,9 +55,10 @@ async def enrol_node(seat: Seat, wish: Wish) -> Facts:
     refuse_double(load(folder), wish.id, node=Node.model_validate(access.model_dump()))
     target = Target(wish.id, access.address, access.port, access.user)
     async with _bastion(folder, access.bastion) as via:
-        seat.progress(wish.id, f"asking {join_address(access.address, access.port)} for its host keys")
-        offered = await scan(target, via=via)
-        keys = confirmed_keys(seat, wish, offered)
+        keys = seat.confirmed.pop(wish, None)
+        if keys is None:
+            seat.progress(wish.id, f"asking {join_address(access.address, access.port)} for its host keys")
+            keys = confirmed_keys(seat, wish, await scan(target, via=via))
         given: list[str] = []
 
         def password() -> str | None:
@@ -61,15 +66,19 @@ async def enrol_node(seat: Seat, wish: Wish) -> Facts:
             given.extend([answer] if answer else [])
             return answer
 
-        contact = await enrol(
-            target,
-            keys,
-            agent_path=str(folder.agent_socket),
-            public_key=folder.identity_public.read_text("utf-8").strip(),
-            password=password,
-            via=via,
-            progress=lambda text: seat.progress(wish.id, text),
-        )
+        try:
+            contact = await enrol(
+                target,
+                keys,
+                agent_path=str(folder.agent_socket),
+                public_key=folder.identity_public.read_text("utf-8").strip(),
+                password=password,
+                via=via,
+                progress=lambda text: seat.progress(wish.id, text),
+            )
+        except LoginRefused:
+            seat.confirmed[wish] = keys
+            raise
     facts = contact.facts
     confirm_machine(seat, wish, facts)
     node = replaced_facts(folder, wish, facts)
@@ -146,7 +155,7 @@ async def _pin_and_record(
         federation = load(folder)
         with_node = federation.model_copy(update={"nodes": {**federation.nodes, wish.id: node}})
         again = await openssh.check(folder, with_node, wish.id, CHECK_SECONDS)
-        openssh.same_machine(wish.id, node, again)
+        openssh.same_machine(wish.id, node, again, federation=folder.name)
         # Another node of the same batch may have been recorded meanwhile.
         refuse_double(load(folder), wish.id, facts=facts, node=node)
         refuse_double_key(folder, load(folder), wish.id, keys)

@@ -97,6 +97,7 @@ def _rewrite(folder: Folder, text: str) -> None:
 
 def drop_strays(folder: Folder) -> None:
     """Remove pins and entries of nodes that a killed run never finished: a node exists only in federation.sls."""
+    folder.sweep()
     federation = load(folder)
     with suppress(Damaged):
         for alias in set(pins.read(folder.known_hosts)) - set(federation.nodes):

@@ -54,7 +54,7 @@ async def ask(folder: Folder, federation: Federation, name: str) -> NodeResult:
     try:
         facts = await openssh.check(folder, federation, name, SECONDS)
         known |= {"identity": "in place", "os": facts.os, "python": facts.python}
-        openssh.same_machine(name, node, facts)
+        openssh.same_machine(name, node, facts, federation=folder.name)
         known["machine"] = "confirmed"
     except MipError as err:
         known |= {"machine": "another"} if err.kind == Kind.REFUSED else {}
