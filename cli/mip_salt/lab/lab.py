@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mip_salt.errors import Busy, MipError, UsageError
 from mip_salt.federation.files import write_atomic
@@ -18,6 +16,7 @@ from mip_salt.federation.model import NODE_ID, order_of
 from mip_salt.lab import machine as machines
 from mip_salt.lab import network
 from mip_salt.lab.base import base_path, build, discard
+from mip_salt.lab.lock import held
 from mip_salt.lab.machine import Machine
 from mip_salt.lab.node import LabNode
 from mip_salt.lab.processes import running
@@ -45,7 +44,7 @@ class Lab:
     def __init__(self, folder: Path | None = None, cache: Path | None = None) -> None:
         self.folder = (folder or default_folder()).absolute()
         self.cache = (cache or Path(os.environ.get("MIP_SALT_LAB_BASE") or self.folder / "base")).absolute()
-        self._machines = self.folder / "nodes"
+        self._nodes = self.folder / "nodes"
         self._record = self.folder / "lab.json"
 
     def up(
@@ -70,14 +69,17 @@ class Lab:
         Raises Busy if another lab runs here, UsageError if this one is of another kind, Damaged if a machine fails.
         """
         require_root()
-        wanted = {"name": name, "release": release, "docker": docker}
-        with self._held():
+        base = base_path(self.cache, release, docker)
+        wanted = {"name": name, "docker": docker, "base": base.name}
+        with held():
             self._check(wanted)
-            base = build(self.cache, release, docker, progress)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+            build(base, release, docker, progress)
             write_atomic(self._record, json.dumps(wanted))
             network.open_bridge()
             progress(f"booting {', '.join(ids)}")
-            self._side_by_side([self._machine(node, wanted, base) for node in ids], _started, progress)
+            self._side_by_side([self._machine(node, wanted) for node in ids], _started, progress)
         return self.nodes()
 
     def down(self, *, everything: bool = False, progress: Progress = silent) -> None:
@@ -87,43 +89,45 @@ class Lab:
             Remove the base images too.
         """
         require_root()
-        if not self.folder.is_dir():
-            return
-        with self._held():
-            theirs = self._others()
-            nodes = {path.name for path in self._machines.glob("*")} | (set() if theirs else set(network.leftovers()))
-            nodes = {node for node in nodes if NODE_ID.match(node)}
-            self._side_by_side([self._machine(node, {}, self.cache) for node in sorted(nodes)], _removed, progress)
-            if not theirs:
+        with held():
+            found = [path.name for path in self._nodes.glob("*")]
+            if not self._others():
+                found += network.leftovers()
+            chosen = sorted({node for node in found if NODE_ID.match(node)}, key=order_of)
+            self._side_by_side([self._machine(node, {}) for node in chosen], _removed, progress)
+            if not self._others():
                 network.close_bridge()
-            shutil.rmtree(self._machines, ignore_errors=True)
             self._record.unlink(missing_ok=True)
             if everything:
                 discard(self.cache)
-        (self.folder / "lock").unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+            for left in (self._nodes, self.folder):
+                if left.is_dir() and not any(left.iterdir()):
+                    left.rmdir()
 
     def nodes(self) -> list[LabNode]:
         """Return the lab's nodes, whether they run or not."""
         try:
             kind = json.loads(self._record.read_text("utf-8"))
-            base = base_path(self.cache, kind["release"], kind["docker"])
-            found = [self._machine(path.name, kind, base) for path in self._machines.iterdir()]
-        except (OSError, ValueError, KeyError, TypeError):
+            found = [self._machine(path.name, kind) for path in self._nodes.iterdir()]
+        except (OSError, ValueError):
             return []
         known = [(machine, machine.record()) for machine in found if NODE_ID.match(machine.id)]
         nodes = [LabNode(machine, record) for machine, record in known if record]
         return sorted(nodes, key=lambda node: order_of(node.id))
 
-    def _machine(self, node: str, kind: dict[str, object], base: Path) -> Machine:
-        return Machine(node, self._machines / node, f"{kind.get('name')}-{node}", base, bool(kind.get("docker")))
+    def node(self, node: str) -> LabNode:
+        """Return one node by its id; KeyError if the lab has none of that id."""
+        return {known.id: known for known in self.nodes()}[node]
+
+    def _machine(self, node: str, kind: dict[str, Any]) -> Machine:
+        base = self.cache / kind.get("base", "none")
+        return Machine(node, self._nodes / node, f"{kind.get('name')}-{node}", base, bool(kind.get("docker")))
 
     def _others(self) -> set[Path]:
         """Return the folders of other labs that run here."""
         return {found.lab for found in running()} - {self.folder}
 
-    def _check(self, wanted: dict[str, object]) -> None:
+    def _check(self, wanted: dict[str, Any]) -> None:
         for other in self._others():
             raise Busy(
                 f"another lab runs here, in {other}",
@@ -134,21 +138,6 @@ class Lab:
             raise UsageError(
                 "a lab with another name, release or engine is up", hint="Take it down first: mip-salt lab down"
             )
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Hold the lab for one command."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Busy("another command is at work on this lab", hint="Wait for it, then try again.") from None
-            yield
-        finally:
-            os.close(lock)
 
     def _side_by_side(self, chosen: list[Machine], work: Callable[[Machine], str], progress: Progress) -> None:
         """Do work on all machines at once; raise the first error when all have ended."""
@@ -168,6 +157,8 @@ class Lab:
 
 def _started(machine: Machine) -> str:
     """Boot a machine unless it runs and answers."""
+    if machine.process() and not network.rewire(machine.id):
+        machines.stop(machine)
     if not machine.process():
         if not machine.record():
             machines.prepare(machine, secrets.token_urlsafe(15))

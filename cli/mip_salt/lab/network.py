@@ -100,6 +100,11 @@ def leftovers() -> list[str]:
     return sorted({name.removeprefix(PREFIX) for name in names})
 
 
+def rewire(node: str) -> bool:
+    """Mend the cable of a node that runs; return False if it has none any more."""
+    return succeeds(["ip", "link", "set", link_of(node), "master", BRIDGE, "up"])
+
+
 def set_cable(node: str, state: str) -> None:
     """Cut a node's cable (``down``) or heal it (``up``)."""
     call(["ip", "link", "set", link_of(node), state])
