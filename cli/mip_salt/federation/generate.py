@@ -41,11 +41,16 @@ def refresh(folder: Folder, federation: Federation) -> list[Path]:
 
 
 def _top(federation: Federation) -> dict[str, Any]:
-    """Target every node by its exact id: grains come from the node, and a node may lie (facts, 0.7)."""
-    top: dict[str, Any] = {name: [f"nodes.{name}"] for name in federation.ids()}
-    for name in federation.ids():
-        top[f"L@{name}"] = [{"match": "compound"}, {"ignore_missing": True}, "own.all", f"own.{name}"]
-    return top
+    """Target every node by its exact id: grains come from the node, and a node may lie (facts, 0.7).
+
+    The signed entries come after the operator's own files, because the last wins: nothing unsigned may say which
+    machine was confirmed (measured, 3008.3).
+    """
+    top: dict[str, Any] = {
+        f"L@{name}": [{"match": "compound"}, {"ignore_missing": True}, "own.all", f"own.{name}"]
+        for name in federation.ids()
+    }
+    return {**top, **{name: [f"nodes.{name}"] for name in federation.ids()}}
 
 
 def roster_row(folder: Folder, federation: Federation, name: str) -> dict[str, Any]:
