@@ -36,10 +36,13 @@ def unlock(request: Request) -> None:
       mip-salt -f brain vault unlock
       cd /opt/brain && salt-ssh '*' test.ping
     """
+    from mip_salt.federation.document import load
+    from mip_salt.federation.generate import refresh
     from mip_salt.vault.session import unlock_for_good
 
     folder = _private(request)
     with request.held(folder, "vault unlock"):
+        refresh(folder, load(folder))  # raw salt-ssh comes next, and it reads what is generated
         unlock_for_good(folder, request.passphrase(folder))
     request.terminal.success(f"The vault of {folder.name} is open, for eight hours or until: {_again(folder, 'lock')}")
     _status_document(request, folder)

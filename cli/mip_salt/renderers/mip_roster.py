@@ -39,7 +39,25 @@ def render(data: Any, saltenv: str = "base", sls: str = "", argline: str = "", *
         )
     if not alive(folder):
         raise SaltClientError(f"mip-salt: the federation is locked: run `mip-salt -f {folder.name} vault unlock`")
+    for name, row in rows.items():
+        _refuse_weaker(folder, name, row)
     return rows
+
+
+def _refuse_weaker(folder: Any, name: str, row: dict[str, Any]) -> None:
+    """Raise SaltClientError unless a row's ssh checks what the generated one does: of an option ssh takes the first."""
+    import shlex
+
+    from mip_salt.federation.templates import filled
+
+    options = row.get("ssh_options")
+    ours = [shlex.quote(option) for option in filled("roster", folder=str(folder.path), id=name)["ssh_options"]]
+    more = options[len(ours) :] if isinstance(options, list) and options[: len(ours)] == ours else [""]
+    if not all(str(option).lstrip("'").startswith("ProxyCommand=") for option in more):
+        raise SaltClientError(
+            f"mip-salt: roster, {name}: ssh_options are not the generated ones; "
+            f"run `mip-salt -f {folder.name} vault unlock`"
+        )
 
 
 def parse(text: str, federation: str) -> dict[str, Any]:
