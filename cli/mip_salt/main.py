@@ -11,7 +11,7 @@ from types import FrameType
 import click
 
 from mip_salt import __version__
-from mip_salt.commands.context import Request, shared_options
+from mip_salt.commands.context import Request, root_options
 from mip_salt.errors import Interrupted, MipError
 
 # Name → what it does, in one line; commands/NAME.py holds the click command NAME.
@@ -27,6 +27,9 @@ COMMANDS = {
 }
 
 
+EPILOG = "Options of every command (-f, --root, --json, …): mip-salt --help"
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they run, so that --help answers at once."""
 
@@ -39,6 +42,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"mip_salt.commands.{cmd_name}"), cmd_name)
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.epilog = EPILOG
         return command
 
     def resolve_command(
@@ -59,7 +64,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@shared_options
+@root_options
 @click.version_option(__version__, "--version", prog_name="mip-salt")
 @click.pass_context
 def cli(ctx: click.Context) -> None:

@@ -101,6 +101,11 @@ def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 def shared_options(command: F) -> F:
+    """Accept the shared options after a command too; only the front door's help lists them."""
+    return root_options(command, hidden=True)
+
+
+def root_options(command: F, hidden: bool = False) -> F:
     """Add the options that are accepted before and after every command."""
     options: list[Callable[[F], F]] = [
         click.option(
@@ -134,18 +139,20 @@ def shared_options(command: F) -> F:
         click.option("--pusher", is_flag=True, hidden=True),
     ]
     for option in reversed(options):
-        command = option_stored(option)(command)
+        command = _stored(option, hidden)(command)
     return command
 
 
-def option_stored(option: Callable[[F], F]) -> Callable[[F], F]:
+def _stored(option: Callable[[F], F], hidden: bool) -> Callable[[F], F]:
     """Make an option note its value in the request instead of passing it to the command."""
 
     def add(command: F) -> F:
         decorated = option(command)
         params = decorated.params if isinstance(decorated, click.Command) else decorated.__click_params__  # type: ignore[attr-defined]
-        params[-1].expose_value = False
-        params[-1].callback = _store
+        added: Any = params[-1]
+        added.expose_value = False
+        added.callback = _store
+        added.hidden = added.hidden or hidden
         return decorated
 
     return add
