@@ -91,11 +91,11 @@ class Lab:
         require_root()
         with held():
             found = [path.name for path in self._nodes.glob("*")]
-            if not self._others():
+            if not self.others():
                 found += network.leftovers()
             chosen = sorted({node for node in found if NODE_ID.match(node)}, key=order_of)
             self._side_by_side([self._machine(node, {}) for node in chosen], _removed, progress)
-            if not self._others():
+            if not self.others():
                 network.close_bridge()
             self._record.unlink(missing_ok=True)
             if everything:
@@ -119,16 +119,16 @@ class Lab:
         """Return one node by its id; KeyError if the lab has none of that id."""
         return {known.id: known for known in self.nodes()}[node]
 
+    def others(self) -> set[Path]:
+        """Return the folders of other labs that run here."""
+        return {found.lab for found in running()} - {self.folder}
+
     def _machine(self, node: str, kind: dict[str, Any]) -> Machine:
         base = self.cache / kind.get("base", "none")
         return Machine(node, self._nodes / node, f"{kind.get('name')}-{node}", base, bool(kind.get("docker")))
 
-    def _others(self) -> set[Path]:
-        """Return the folders of other labs that run here."""
-        return {found.lab for found in running()} - {self.folder}
-
     def _check(self, wanted: dict[str, Any]) -> None:
-        for other in self._others():
+        for other in self.others():
             raise Busy(
                 f"another lab runs here, in {other}",
                 hint=f"Take it down first: MIP_SALT_LAB={other} mip-salt lab down",

@@ -71,7 +71,7 @@ def _look(pid: int) -> Running | None:
     """Return the lab machine that a pid is, or None; a process of another user is none, whatever it calls itself."""
     proc = Path("/proc", str(pid))
     try:
-        if (proc / "comm").read_text("utf-8").strip() != "systemd-nspawn" or proc.stat().st_uid != 0:
+        if (proc / "comm").read_text("utf-8").strip() != "systemd-nspawn" or proc.stat().st_uid != os.geteuid():
             return None
         words = (proc / "cmdline").read_text("utf-8", "replace").split("\0")
     except OSError:
