@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from integration.federations import FederationUnderTest, wish
 from mip_salt.errors import MipError
+from mip_salt.federation.folder import all_folders
 from mip_salt.lab.lab import Lab, default_folder
 from mip_salt.lab.requirements import require
+from mip_salt.vault.session import lock
 
 # Always the same folder: what is found in it was left by a killed session.
 FOLDER = Path("/var/lib/mip-salt-lab-test")
+NODES = ("ms", "ui", "wk1", "wk2")
 HELD = Path("/run/mip-salt-lab-test.lock")
 
 
@@ -56,3 +61,28 @@ def refuse(reason: str) -> NoReturn:
 
 
 # --- the federation on these nodes -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """Give a root for federations, with a path short enough for agents' sockets; no agent outlives it."""
+    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
+        yield from _root(Path(name))
+
+
+@pytest.fixture(scope="module")
+def federation(lab: Lab) -> Iterator[FederationUnderTest]:
+    """Give a federation of all four nodes, locked."""
+    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
+        for root in _root(Path(name)):
+            made = FederationUnderTest(root)
+            for node in NODES:
+                lab.node(node).forget()
+            made.configure({node: wish(node, lab.node(node)) for node in NODES})
+            yield made
+
+
+def _root(root: Path) -> Iterator[Path]:
+    yield root
+    for folder in all_folders(root):
+        lock(folder)

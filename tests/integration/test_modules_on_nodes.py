@@ -40,6 +40,13 @@ def add_a_second_copy(node):
     node.run(f"line=$(grep -m1 mip-salt: {KEYS}); printf 'no-pty %s\\n' \"${{line#restrict }}\" >> {KEYS}")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def unlocked(federation):
+    federation.cli("vault", "unlock")
+    yield
+    federation.cli("vault", "lock")
+
+
 @pytest.fixture
 def nodes(lab, federation):
     """Both nodes, as the federation wants them."""
