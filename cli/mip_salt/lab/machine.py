@@ -17,7 +17,7 @@ from mip_salt.lab import network
 from mip_salt.lab.base import USER
 from mip_salt.lab.cgroups import host_has_systemd, make_groups, remove_groups
 from mip_salt.lab.disk import mount, mounted_under, unmount
-from mip_salt.lab.processes import DIRECTORY, MACHINE, Running, end, init_of, running
+from mip_salt.lab.processes import DIRECTORY, MACHINE, Running, clear, end, init_of, running
 from mip_salt.lab.tools import call, put
 from mip_salt.printable import printable
 
@@ -94,7 +94,8 @@ def prepare(machine: Machine, password: str) -> Record:
 
 
 def boot(machine: Machine) -> None:
-    """Boot a prepared machine that is off."""
+    """Boot a prepared machine that is off, after clearing what a killed one left."""
+    stop(machine)
     root, name = mount(machine.folder, machine.base), machine.name
     network.plug(machine.id)
     words = [
@@ -150,6 +151,7 @@ def stop(machine: Machine, grace: float = POWER_OFF_SECONDS) -> None:
     process = machine.process()
     if process:
         end(process, grace)
+    clear(machine.folder / "upper")
     if machine.name not in {other.machine for other in running()}:  # else its network is another lab's
         network.unplug(machine.id)
         remove_groups(machine.name)

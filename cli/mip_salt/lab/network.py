@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
+from mip_salt.errors import Damaged
 from mip_salt.federation.model import order_of
 from mip_salt.lab.processes import PREFIX
 from mip_salt.lab.tools import call, succeeds
@@ -18,7 +20,7 @@ RULES = [
     ["-i", BRIDGE, "-o", BRIDGE, "-j", "ACCEPT"],
     ["-i", BRIDGE, "!", "-o", BRIDGE, "-j", "DROP"],
 ]
-MOST_WORKERS = 200
+NAMESPACES = Path("/run/netns")
 
 
 def link_of(node: str) -> str:
@@ -68,8 +70,7 @@ def close_bridge() -> None:
 
 
 def plug(node: str) -> None:
-    """Give a node that is off a new network namespace, with a cable to the bridge."""
-    unplug(node)
+    """Give a node that has none a network namespace, with a cable to the bridge."""
     name = link_of(node)
     inside = ["ip", "-n", name]
     four, six = addresses(node)
@@ -88,16 +89,16 @@ def plug(node: str) -> None:
 def unplug(node: str) -> None:
     """Remove a node's cable and network namespace, if they are there."""
     name = link_of(node)
-    if _exists(name):
-        call(["ip", "link", "delete", name])
-    if Path("/run/netns", name).exists():
+    if _exists(name) and not succeeds(["ip", "link", "delete", name]) and _exists(name):
+        raise Damaged(f"the cable {name} cannot be removed", hint=f"Look at it: ip link show {name}")
+    if (NAMESPACES / name).exists():
         call(["ip", "netns", "delete", name])
 
 
 def leftovers() -> list[str]:
     """Return the nodes that have a cable or a network namespace here."""
-    names = [path.name for folder in ("/sys/class/net", "/run/netns") for path in Path(folder).glob(f"{PREFIX}*")]
-    return sorted({name.removeprefix(PREFIX) for name in names})
+    names = [name for _, name in socket.if_nameindex()] + [path.name for path in NAMESPACES.glob("*")]
+    return sorted({name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)})
 
 
 def rewire(node: str) -> bool:
@@ -111,7 +112,7 @@ def set_cable(node: str, state: str) -> None:
 
 
 def _exists(device: str) -> bool:
-    return Path("/sys/class/net", device).exists()
+    return device in {name for _, name in socket.if_nameindex()}
 
 
 def _tables() -> list[str]:

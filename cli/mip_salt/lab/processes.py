@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,36 @@ def end(machine: Running, grace: float) -> None:
         else:
             return
     raise Damaged(f"the machine {machine.machine} (pid {machine.pid}) does not end")
+
+
+def clear(upper: Path, seconds: float = 5) -> None:
+    """Kill what still runs on a machine's disk: systemd inside outlives a killed systemd-nspawn (measured, 252).
+
+    upper
+        The disk's own layer, by which the root of a process is known.
+
+    Raises Damaged if something is left after so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while left := _rooted_on(upper):
+        if time.monotonic() > deadline:
+            raise Damaged(f"processes of a machine do not end: {left}")
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _rooted_on(upper: Path) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                mounts = (entry / "mountinfo").read_text("utf-8", "replace").splitlines()
+                root = next((line for line in mounts if line.split(" ", 5)[4] == "/"), "")
+                if f"upperdir={upper}," in f"{root},":
+                    found.append(int(entry.name))
+    return found
 
 
 def _look(pid: int) -> Running | None:
