@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from integration.federations import FederationUnderTest, wish
 
 pytestmark = pytest.mark.lab

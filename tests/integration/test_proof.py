@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from integration.federations import BIN, FederationUnderTest, feed, wish
 
 pytestmark = pytest.mark.lab

@@ -2,7 +2,6 @@
 
 import pexpect
 import pytest
-
 from integration.federations import BIN, FederationUnderTest, wish
 
 pytestmark = pytest.mark.lab

@@ -22,7 +22,15 @@ def mip_salt(*words, cwd=None, **environ):
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; sys.argv[1:]=['--help']\ntry:\n from mip_salt.main import main; main()\nexcept SystemExit: pass\nprint(sorted({m.split('.')[0] for m in sys.modules}))"
+    code = """
+import sys
+sys.argv[1:] = ["--help"]
+try:
+    from mip_salt.main import main
+    main()
+except SystemExit:
+    print(sorted({name.split(".")[0] for name in sys.modules}))
+"""
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     loaded = set(eval(out.splitlines()[-1]))
     assert not loaded & {"salt", "asyncssh", "gnupg", "pydantic", "ruamel", "yaml", "rich", "asyncio"}

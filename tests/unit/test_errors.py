@@ -1,7 +1,6 @@
 """One error tree, one order of seriousness."""
 
 import pytest
-
 from mip_salt.errors import Damaged, LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable, worst
 from mip_salt.printable import printable
 

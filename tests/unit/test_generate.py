@@ -5,7 +5,6 @@ import subprocess
 
 import pytest
 import yaml
-
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.generate import generated, pre_hook, refresh
 from mip_salt.federation.model import Federation

@@ -8,7 +8,8 @@ from mip_salt.federation.schema import schema_of
 KEY = "SHA256:" + "A" * 43
 GOOD = f"""
 nodes:
-  ms: {{role: master, address: 10.0.0.11, port: 22, user: mipadmin, password: "012345", host_key: "{KEY}", hostname: brain-ms}}
+  ms: {{role: master, address: 10.0.0.11, port: 22, user: mipadmin, password: "012345",
+       host_key: "{KEY}", hostname: brain-ms}}
   wk1: {{role: worker, address: 10.0.0.21, bastion: ms}}
 """
 

@@ -132,15 +132,6 @@ class TestInstall:
         assert install(home, key_line(PUBLIC, RESTRICT_BASTION)) == "MIP2-changed"
         assert keys.read_text() == f"restrict,port-forwarding {PUBLIC}\n"
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anything")
-    def test_a_read_only_file_is_respected(self, home: Path, keys: Path) -> None:
-        keys.write_text(f"{OTHER}\n")
-        keys.chmod(0o400)
-        done = sh(INSTALL, home)
-        assert done.returncode == 1
-        assert "read-only" in done.stdout
-        assert keys.read_text() == f"{OTHER}\n"
-
     @pytest.mark.parametrize("tool", ["awk", "mv", "sync", "chmod"])
     def test_any_failure_leaves_the_old_file_and_nothing_else(
         self, home: Path, keys: Path, tool: str, tmp_path_factory: pytest.TempPathFactory

@@ -16,7 +16,7 @@ def _template(name: str) -> Any:
 
 
 def filled(name: str, **values: str) -> Any:
-    """Return a template as data, its ``{words}`` replaced by values after parsing, so that no value can be read as YAML.
+    """Return a template as data, its ``{words}`` replaced after parsing, so that no value can be read as YAML.
 
     name
         File name in ``salt/`` without its suffix.

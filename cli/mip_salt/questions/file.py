@@ -32,7 +32,7 @@ class FileQuestions:
         self._passwords = {name: _password(name, wish) for name, wish in file.nodes.items()}
 
     def batches(self, current: Callable[[], Federation]) -> Iterator[Sequence[Wish | Removal]]:
-        """Yield the nodes that need no question side by side, the others one by one; bastions before what is behind them."""
+        """Yield what needs no question side by side, the rest one by one; bastions before what is behind them."""
         wishes = [self._wish(name) for name in sorted(self.file.nodes, key=order_of) if self.only in (None, name)]
         for behind in (False, True):
             group = [wish for wish in wishes if bool(wish.access.bastion) is behind]

@@ -45,8 +45,8 @@ class PassphraseSource:
             return check_new(self.given, not_these=[self.federation])
         self._need(f"the vault of {self.federation} is new and needs a passphrase", ".")
         self.terminal.say(
-            f"The vault of {self.federation} is new. Its passphrase opens every node; take {MIN_LENGTH} characters or more, "
-            "used nowhere else. Whoever gets a copy of this folder can guess at leisure, so make it long. For example: "
+            f"The vault of {self.federation} is new. Its passphrase opens every node; take {MIN_LENGTH} characters "
+            "or more, used nowhere else. Whoever gets a copy of this folder can guess at leisure, so make it long. For example: "
             f"{suggest()}"
         )
         return _asked_twice(self.terminal, [self.federation])

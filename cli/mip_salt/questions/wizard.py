@@ -54,7 +54,7 @@ class Wizard:
             wish = self._ask_access(name, None)
         else:
             self.terminal.title(
-                f"{name}, {TITLES[node.role]}: {node.hostname} at {join_address(node.address, node.port)}, user {node.user}"
+                f"{name}, {TITLES[node.role]}: {node.hostname}, {node.user} at {join_address(node.address, node.port)}"
             )
             action = self.terminal.choose("Keep, change or remove it?", ("keep", "change", "remove"), "keep")
             if action == "remove" and self.terminal.confirm(f"Remove {name} ({node.hostname}) from {self.federation}?"):

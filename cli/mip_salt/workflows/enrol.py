@@ -130,7 +130,8 @@ def confirm_machine(seat: Seat, wish: Wish, facts: Facts) -> None:
             f"it is not the confirmed machine: {facts.hostname} ({facts.machine_id}) answered,\n"
             f"  confirmed was {before.hostname} ({before.machine_id})",
             node=wish.id,
-            hint=f"If it was renamed or reinstalled: mip-salt -f {seat.folder.name} node trust {wish.id} --host-key SHA256:…",
+            hint="If it was renamed or reinstalled: "
+            f"mip-salt -f {seat.folder.name} node trust {wish.id} --host-key SHA256:…",
         )
     seat.questions.confirm_machine(wish, facts, before)
 

@@ -53,7 +53,7 @@ def refuse_double_key(folder: Folder, federation: Federation, name: str, keys: S
         raise TrustRefused(
             f"it has a host key of {other} ({federation.nodes[other].hostname})",
             node=name,
-            hint=f"This is already node {other}, or a clone of it; nothing was sent. A clone needs host keys of its own:\n"
+            hint=f"This is already node {other}, or a clone of it; nothing was sent. A clone needs keys of its own:\n"
             "rm /etc/ssh/ssh_host_* && ssh-keygen -A, on the clone.",
         )
 
