@@ -38,6 +38,7 @@ def apply(request: Request, nodes: tuple[str, ...], test: bool) -> int:
       mip-salt -f brain apply
       mip-salt -f brain apply --node wk1 --json
     """
+    from mip_salt.commands.show import document
     from mip_salt.federation.document import load
     from mip_salt.federation.generate import refresh
     from mip_salt.federation.select import select
@@ -55,7 +56,7 @@ def apply(request: Request, nodes: tuple[str, ...], test: bool) -> int:
             progress = _Progress(request.terminal, draw, test=test)
             results = run(folder, federation, chosen, test=test, on_event=progress)
     if request.json_output:
-        request.terminal.document(_document(request, folder.name, federation, chosen, results))
+        request.terminal.document(document(request, federation, results, set(chosen) - set(federation.enabled())))
     else:
         _show(request, federation, chosen, results, test=test)
     return exit_code(results)
@@ -126,25 +127,3 @@ def _show(
             terminal.warning(f"{result.id}: and {len(failures) - MOST_FAILURES} more")
     if test and all(result.kind in (Kind.OK, Kind.CHANGED) for result in results):
         terminal.say("This was a test: nothing was changed.")
-
-
-def _document(
-    request: Request, name: str, federation: Federation, chosen: Sequence[str], results: Sequence[NodeResult]
-) -> dict[str, object]:
-    found = {result.id: result for result in results}
-    rows = []
-    for node in chosen:
-        result = found.get(node)
-        rows.append(
-            {
-                "id": node,
-                "role": str(federation.nodes[node].role),
-                "hostname": federation.nodes[node].hostname or "",
-                "kind": str(result.kind) if result else "disabled",
-                "changed": result.changed if result else 0,
-                "failed": result.failed if result else 0,
-                "error": result.error if result else "",
-                "seconds": round(result.seconds, 2) if result else 0.0,
-            }
-        )
-    return {"federation": name, "command": request.command, "nodes": rows}

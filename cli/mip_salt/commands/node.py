@@ -103,5 +103,5 @@ def trust(request: Request, name: str, host_key: str) -> int:
         seat = Seat(folder, vault, questions, lambda node, text: terminal.say(f"  {node}: {text} …", "dim"))
         results = configure(seat, finished)
     if request.json_output:
-        terminal.document(document(request, folder, results))
+        terminal.document(document(request, load(folder), results))
     return exit_code(results)

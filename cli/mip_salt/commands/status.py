@@ -49,8 +49,9 @@ def status(request: Request, nodes: tuple[str, ...]) -> int:
                 [name for name in chosen if federation.nodes[name].enabled],
                 lambda _: None,
             )
+    off = [name for name in chosen if not federation.nodes[name].enabled]
     if request.json_output:
-        terminal.document(document(request, folder, results))
+        terminal.document(document(request, federation, results, off))
         return exit_code(results)
 
     def row(result: NodeResult) -> tuple[str, ...]:
@@ -67,7 +68,6 @@ def status(request: Request, nodes: tuple[str, ...]) -> int:
         )
 
     rows = [row(result) for result in results]
-    off = [name for name in chosen if not federation.nodes[name].enabled]
     rows += [
         (
             name,

@@ -46,8 +46,8 @@ class PassphraseSource:
         self._need(f"the vault of {self.federation} is new and needs a passphrase", ".")
         self.terminal.say(
             f"The vault of {self.federation} is new. Its passphrase opens every node; take {MIN_LENGTH} characters "
-            "or more, used nowhere else. Whoever gets a copy of this folder can guess at leisure, so make it long. For example: "
-            f"{suggest()}"
+            "or more, used nowhere else. Whoever gets a copy of this folder can guess at leisure, so make it long. "
+            f"For example: {suggest()}"
         )
         return _asked_twice(self.terminal, [self.federation])
 

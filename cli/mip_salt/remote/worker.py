@@ -26,7 +26,7 @@ MAX_FILE = 256 << 20
 HEADER = 8
 
 
-class Silent(Exception):  # noqa: N818 - not an error of ours: the worker's
+class Silent(Exception):
     """The worker ended without a usable answer."""
 
 

@@ -16,7 +16,7 @@ from mip_salt.workflows.enrol import Seat, enrol_node
 from mip_salt.workflows.record import drop_strays, forget
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the operator asked to stop
+class Stopped(Exception):
     """The operator stops here; what was confirmed is kept."""
 
 
