@@ -160,12 +160,14 @@ class Terminal:
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask for a line; an empty answer is the default."""
         self._need(question)
-        return str(click.prompt(question, default=default or "", show_default=bool(default), err=True)).strip()
+        with _interruptible():
+            return str(click.prompt(question, default=default or "", show_default=bool(default), err=True)).strip()
 
     def ask_hidden(self, question: str) -> str:
         """Ask for a secret, without echo."""
         self._need(question)
-        return str(click.prompt(question, hide_input=True, default="", show_default=False, err=True))
+        with _interruptible():
+            return str(click.prompt(question, hide_input=True, default="", show_default=False, err=True))
 
     def choose(self, question: str, choices: Sequence[str], default: str) -> str:
         """Ask for one of several words; its first letter will do."""
@@ -181,7 +183,8 @@ class Terminal:
         if self.assume_yes:
             return True
         self._need(question)
-        return bool(click.confirm(question, default=default, err=True))
+        with _interruptible():
+            return bool(click.confirm(question, default=default, err=True))
 
     def _need(self, question: str) -> None:
         if not self.interactive:
@@ -189,3 +192,12 @@ class Terminal:
                 f"nobody is there to answer: {question}",
                 hint="Give it as an option or in a file, or run this in a terminal.",
             )
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C at a question be what it is everywhere else, in the journal too: click makes an Abort of it."""
+    try:
+        yield
+    except click.Abort:
+        raise KeyboardInterrupt from None
