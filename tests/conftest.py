@@ -1,9 +1,8 @@
 """What tests of every kind share: federations with a real vault."""
 
 import pytest
-from vaults import Answers, copy_of, make_federation, short_folder
-
 from mip_salt.vault import session
+from vaults import Answers, copy_of, make_federation, short_folder
 
 
 def pytest_configure():
@@ -14,7 +13,8 @@ def pytest_configure():
 
 
 @pytest.fixture(scope="session")
-def _brain():
+def made_once():
+    """The federation that `brain` is a copy of."""
     with short_folder() as root:
         yield make_federation(root / "brain")
 
@@ -27,10 +27,10 @@ def mind():
 
 
 @pytest.fixture
-def brain(_brain):
+def brain(made_once):
     """The federation brain (ms, wk1, wk2), locked."""
     with short_folder() as root:
-        yield copy_of(_brain, root / "brain")
+        yield copy_of(made_once, root / "brain")
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def opened(brain):
 
 
 @pytest.fixture(scope="session")
-def _opened_for_all(_brain):
+def _opened_for_all(made_once):
     with short_folder() as root:
-        folder = copy_of(_brain, root / "brain")
+        folder = copy_of(made_once, root / "brain")
         with session.open_session(folder, Answers()) as vault:
             yield vault
 

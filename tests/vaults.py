@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mip_salt.federation.document import begin
 from mip_salt.federation.folder import Folder
-from mip_salt.vault import session
+from mip_salt.vault import keyring, session
 from mip_salt.vault.entries import Entry
 
 PASSPHRASE = "correct horse é battery"
@@ -46,6 +46,17 @@ def entry_of(name):
     return Entry({"mip": {"identity": identity}, "db": {"password": SECRETS[name]}}, {"password": KEPT[name]})
 
 
+@contextlib.contextmanager
+def quick_keys():
+    """Make keys that cost gpg-agent next to nothing to open: these tests open some thousand times."""
+    product = keyring.AGENT_CONF
+    keyring.AGENT_CONF = product.replace("s2k-count 16777216", "s2k-count 65536")
+    try:
+        yield
+    finally:
+        keyring.AGENT_CONF = product
+
+
 def make_federation(path, passphrase=PASSPHRASE, nodes=MACHINES):
     """A federation of nodes with entries, locked."""
     folder = Folder(Path(path))
@@ -58,7 +69,7 @@ def make_federation(path, passphrase=PASSPHRASE, nodes=MACHINES):
     ]
     text = f"mip:\n  federation: {folder.name}\n  nodes:\n" + "".join(f"    {row}" for row in rows)
     folder.document.write_text(text if nodes else text.replace("nodes:", "nodes: {}"))
-    with session.open_session(folder, Answers(passphrase), create=True) as vault:
+    with quick_keys(), session.open_session(folder, Answers(passphrase), create=True) as vault:
         for name in nodes:
             vault.write(name, entry_of(name))
     return folder
@@ -72,7 +83,8 @@ def short_folder():
         yield root
     finally:
         for made in root.iterdir():
-            session.lock(Folder(made))
+            if made.is_dir():
+                session.lock(Folder(made))
         shutil.rmtree(root)
 
 

@@ -5,12 +5,11 @@ import unicodedata
 
 import pytest
 from mip_salt.errors import Damaged, LoginRefused, TrustRefused, UsageError
+from mip_salt.federation.folder import Folder
 from mip_salt.vault.entries import HEADER, Entry
 from mip_salt.vault.gpg import open_gpg
 from mip_salt.vault.keyring import Vault
-from vaults import KEPT, PASSPHRASE, SECRETS, Answers, copy_of, entry_of, make_federation, short_folder
-
-from mip_salt.federation.folder import Folder
+from vaults import KEPT, PASSPHRASE, SECRETS, copy_of, entry_of, short_folder
 
 
 @pytest.fixture
@@ -30,7 +29,9 @@ def gpg_writes(folder, text, *arguments, passphrase=PASSPHRASE):
     return HEADER + done.stdout
 
 
-@pytest.mark.parametrize("passphrase", ["correct horse é", "twelve € signs", "battery 🐎🔋 staple", "  blanks  around  "])
+@pytest.mark.parametrize(
+    "passphrase", ["correct horse é", "twelve € signs", "battery 🐎🔋 staple", "  blanks  around  "]
+)
 def test_any_unicode_passphrase_opens_what_it_closed(empty, passphrase):
     vault = Vault(empty)
     vault.create(passphrase)
@@ -119,9 +120,9 @@ class TestAnEntryThatIsNotAsItWasSealed:
         with pytest.raises(Damaged, match="wk1: its vault entry is damaged, or not signed"):
             readable.open("wk1", mind.entry("wk1").read_text())
 
-    def test_of_a_federation_with_the_same_key_is_refused(self, readable, _brain):
+    def test_of_a_federation_with_the_same_key_is_refused(self, readable, made_once):
         with short_folder() as root:
-            renamed = Vault(copy_of(_brain, root / "mind"))
+            renamed = Vault(copy_of(made_once, root / "mind"))
             renamed.unlock(PASSPHRASE)
             with pytest.raises(TrustRefused, match="another node or federation"):
                 renamed.read("wk1")
@@ -222,6 +223,12 @@ class TestMaking:
         modes = {path: path.lstat().st_mode for path in brain.path.rglob("*")}
         assert {oct(mode & 0o777) for path, mode in modes.items() if path.is_dir()} == {"0o700"}
         assert {oct(mode & 0o777) for path, mode in modes.items() if path.is_file()} == {"0o600"}
+
+    def test_every_guess_at_the_passphrase_costs_what_docs_say(self, empty):
+        Vault(empty).create(PASSPHRASE)
+        keys = [path.read_bytes() for path in (empty.gnupg / "private-keys-v1.d").iterdir()]
+        assert len(keys) == 2
+        assert all(b"16777216" in key for key in keys)
 
     def test_what_a_killed_run_left_is_replaced_as_long_as_nothing_was_sealed(self, empty):
         first = Vault(empty)

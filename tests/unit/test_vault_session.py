@@ -215,15 +215,18 @@ class TestTheIdentity:
     def test_a_vault_without_its_passphrase_says_so(self, brain):
         Vault(brain).unlock(PASSPHRASE)
         Vault(brain).write("federation", entry_of("ms"))
-        with pytest.raises(Damaged, match="does not hold the identity's passphrase"), session.open_session(
-            brain, Answers()
+        with (
+            pytest.raises(Damaged, match="does not hold the identity's passphrase"),
+            session.open_session(brain, Answers()),
         ):
             pass
 
     def test_the_agent_lets_go_of_it_when_the_vaults_own_agent_would(self, brain):
         with session.open_session(brain, Answers()):
             (line,) = [
-                seen[0].replace(b"\0", b" ").decode() for seen in processes_of(brain).values() if b"ssh-agent" in seen[0]
+                seen[0].replace(b"\0", b" ").decode()
+                for seen in processes_of(brain).values()
+                if b"ssh-agent" in seen[0]
             ]
         assert re.search(r" -t 28800\b", line)
         assert "default-cache-ttl 28800" in (brain.gnupg / "gpg-agent.conf").read_text()

@@ -33,7 +33,7 @@ def private_folder(owner: Path, candidates: Sequence[Path] | None = None) -> Ite
 
     Raises Damaged if this machine has no such place.
     """
-    prefix = f"mip-salt-{hashlib.sha256(os.fsencode(owner)).hexdigest()[:16]}-"
+    prefix = prefix_of(owner)
     places = candidates if candidates is not None else _candidates()
     in_memory = [place for place in places if _is_memory(place)]
     for place in in_memory:
@@ -57,6 +57,11 @@ def private_folder(owner: Path, candidates: Sequence[Path] | None = None) -> Ite
         yield made
     finally:
         shutil.rmtree(made)
+
+
+def prefix_of(owner: Path) -> str:
+    """Return how the names of a federation's folders in memory begin; none shows what it is of."""
+    return f"mip-salt-{hashlib.sha256(os.fsencode(owner)).hexdigest()[:16]}-"
 
 
 def edited(folder: Path, name: str, text: str, environ: Mapping[str, str]) -> str:
@@ -96,7 +101,7 @@ def _read(file: Path) -> str:
         # An editor may have put a new file in the old one's place.
         with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as source:
             if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                raise UsageError("the editor left no file; nothing was changed")
+                raise UsageError("what the editor left is no file; nothing was changed")
             data = source.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise UsageError(f"the text is larger than {MAX_BYTES >> 20} MiB; nothing was changed")
