@@ -119,15 +119,14 @@ def _only_builder(cache: Path, progress: Progress) -> Iterator[int]:
 def _mmdebstrap(work: Path, release: str, docker: bool, lock: int, progress: Progress) -> None:
     root = work / "root"
     sources = apt_sources(release)
-    for name, text in sources.items():
-        (work / name).write_text(text, "utf-8")
+    (work / "lab.sources").write_text(sources, "utf-8")
     # A proxy or a private authority that apt needs here is needed for the base too, but not left in it.
     settings = [line for line in call(["apt-config", "dump"]).splitlines() if re.match(r"Acquire::https?::", line)]
     (work / "apt.conf").write_text("\n".join([*settings, ""]), "utf-8")
     words = [
         *("mmdebstrap", *recipe(release, docker), f"--aptopt={work / 'apt.conf'}"),
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap',
-        *(release, str(root), *(str(work / name) for name in sources)),
+        *(release, str(root), *([str(work / "lab.sources")] if sources else [])),
     ]
     said = _run(words, lock, progress)
     if said:

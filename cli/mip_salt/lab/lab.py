@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -25,6 +26,8 @@ from mip_salt.lab.tools import Progress, silent
 
 DEFAULT_FOLDER = Path("/var/lib/mip-salt-lab")
 IDS = ("ms", "ui", "wk1", "wk2")
+# What mount or mmdebstrap would read as more than a name.
+ODD = re.compile(r"[,:;'\"\\\s]")
 
 
 def default_folder() -> Path:
@@ -69,6 +72,11 @@ class Lab:
         Raises Busy if another lab runs here, UsageError if this one is of another kind, Damaged if a machine fails.
         """
         require_root()
+        for path in (self.folder, self.cache):
+            if ODD.search(str(path)):
+                raise UsageError(f"{path}: a lab's folder has no comma, colon, quote, backslash or space in its name")
+        for node in ids:
+            network.addresses(node)
         base = base_path(self.cache, release, docker)
         wanted = {"name": name, "docker": docker, "base": base.name}
         with held():

@@ -7,9 +7,8 @@ import shutil
 import socket
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from mip_salt.errors import Damaged
 from mip_salt.federation.files import write_atomic
@@ -33,10 +32,11 @@ DISCARD_SECONDS = 1.0
 DOCKER_WORDS = ["--capability=all", "--system-call-filter=add_key keyctl bpf"]
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True)
+class Record:
     """What opens a machine, and the fingerprint of its ed25519 host key."""
 
-    password: str
+    password: str = field(repr=False)
     host_key: str
 
 
@@ -89,7 +89,7 @@ def prepare(machine: Machine, password: str) -> Record:
     call(["ssh-keygen", "-q", "-A", "-f", str(root)])
     said = call(["ssh-keygen", "-l", "-E", "sha256", "-f", str(root / "etc/ssh/ssh_host_ed25519_key.pub")])
     record = Record(password, said.split()[1])
-    write_atomic(machine.folder / RECORD, json.dumps(record._asdict()))
+    write_atomic(machine.folder / RECORD, json.dumps(asdict(record)))
     return record
 
 

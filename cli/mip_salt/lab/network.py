@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from mip_salt.errors import Damaged
-from mip_salt.federation.model import order_of
+from mip_salt.errors import Damaged, UsageError
+from mip_salt.federation.model import NODE_ID, order_of
 from mip_salt.lab.processes import PREFIX
 from mip_salt.lab.tools import call, succeeds
+from mip_salt.printable import printable
 
 BRIDGE = "miplab0"
 NET4, NET6 = "10.213.77", "fd6d:6970:6c61:6200:"
@@ -21,6 +22,7 @@ RULES = [
     ["-i", BRIDGE, "!", "-o", BRIDGE, "-j", "DROP"],
 ]
 NAMESPACES = Path("/run/netns")
+MOST_WORKERS = 200
 
 
 def link_of(node: str) -> str:
@@ -29,8 +31,13 @@ def link_of(node: str) -> str:
 
 
 def addresses(node: str) -> tuple[str, str]:
-    """Return a node's IPv4 and IPv6 address; the id alone tells them."""
-    rank, number = order_of(node)
+    """Return a node's IPv4 and IPv6 address; the id alone tells them.
+
+    Raises UsageError for an id that a lab has no address for.
+    """
+    rank, number = order_of(node) if NODE_ID.match(node) else (3, 0)
+    if rank > 2 or number > MOST_WORKERS:
+        raise UsageError(f"a lab's nodes are ms, ui and wk1 to wk{MOST_WORKERS}, not {printable(node, 20)}")
     host = 20 + number if rank == 2 else 10 + rank
     return f"{NET4}.{host}", f"{NET6}:{host:x}"
 
