@@ -16,6 +16,7 @@ import pytest
 from mip_salt.errors import Busy, NodeFailed, Unreachable, UsageError
 from mip_salt.federation.nodes_file import parse_nodes_file
 from mip_salt.lab import network
+from mip_salt.lab.base import discard_all
 from mip_salt.lab.disk import mounted_under
 from mip_salt.lab.lab import IDS, Lab
 from mip_salt.lab.nodes_file import as_yaml
@@ -233,6 +234,13 @@ def test_a_second_lab_is_refused_and_its_down_ends_nothing(lab, tmp_path):
     second.down()
     assert pids() == before
     assert reaches(lab.node("ms"), lab.node("ui"))
+
+
+def test_a_base_that_machines_run_on_is_not_removed(lab):
+    up(lab)
+    with pytest.raises(Busy, match="in use"):
+        discard_all(lab.cache)
+    assert lab.node("ms").run("ls /bin/sh") == "/bin/sh\n"
 
 
 def test_down_leaves_nothing(lab):

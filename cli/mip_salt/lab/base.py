@@ -7,14 +7,16 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
-from mip_salt.errors import Damaged
+from mip_salt.errors import Busy, Damaged
 from mip_salt.lab.disk import mounted_under, unmount
 from mip_salt.lab.sources import apt_sources
 from mip_salt.lab.tools import Progress, call
@@ -94,11 +96,29 @@ def build(path: Path, release: str, docker: bool, progress: Progress) -> None:
             discard(work)
 
 
-def discard(folder: Path) -> None:
-    """Remove a folder in which a killed build may have left mounts."""
-    for mount in mounted_under(folder):
-        unmount(mount)
-    shutil.rmtree(folder, ignore_errors=True)
+def discard(folder: Path, seconds: float = 10) -> None:
+    """Remove a folder in which an ended build may have left mounts, and may still be ending.
+
+    Raises Damaged if it is still there after so many seconds.
+    """
+    end = time.monotonic() + seconds
+    while folder.exists():
+        for point in mounted_under(folder):
+            unmount(point)
+        shutil.rmtree(folder, ignore_errors=True)
+        if time.monotonic() > end:
+            raise Damaged(f"{folder} cannot be removed", hint=f"See who uses it: fuser -vm {folder}")
+
+
+def discard_all(cache: Path) -> None:
+    """Remove all bases.
+
+    Raises Busy if a machine runs on one of them.
+    """
+    for base in cache.glob("*"):
+        for point in mounted_under(base):
+            raise Busy(f"{base} is in use: {point}", hint="Take that lab down first.")
+    discard(cache)
 
 
 @contextmanager
@@ -156,8 +176,9 @@ def _run(words: list[str], lock: int, progress: Progress) -> str:
         errors="replace",
         umask=0o022,
         pass_fds=[lock],
+        start_new_session=True,
     ) as builder:
-        deadline = Timer(SECONDS, builder.terminate)
+        deadline = Timer(SECONDS, os.killpg, (builder.pid, signal.SIGTERM))
         deadline.start()
         try:
             for line in builder.stderr or ():
@@ -167,7 +188,7 @@ def _run(words: list[str], lock: int, progress: Progress) -> str:
                 elif line.startswith(("E:", "Err:")):
                     error = error or line
         except BaseException:
-            builder.terminate()  # it then takes its own mounts down
+            os.killpg(builder.pid, signal.SIGTERM)  # it then takes its own mounts down
             raise
         finally:
             deadline.cancel()

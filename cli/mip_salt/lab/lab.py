@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from mip_salt.errors import Busy, MipError, UsageError
+from mip_salt.errors import Busy, Damaged, MipError, UsageError
 from mip_salt.federation.files import write_atomic
 from mip_salt.federation.model import NODE_ID, order_of
 from mip_salt.lab import machine as machines
 from mip_salt.lab import network
-from mip_salt.lab.base import base_path, build, discard
+from mip_salt.lab.base import base_path, build, discard_all
 from mip_salt.lab.lock import held
 from mip_salt.lab.machine import Machine
 from mip_salt.lab.node import LabNode
@@ -107,16 +107,21 @@ class Lab:
                 network.close_bridge()
             self._record.unlink(missing_ok=True)
             if everything:
-                discard(self.cache)
+                discard_all(self.cache)
             for left in (self._nodes, self.folder):
                 if left.is_dir() and not any(left.iterdir()):
                     left.rmdir()
 
     def nodes(self) -> list[LabNode]:
-        """Return the lab's nodes, whether they run or not."""
+        """Return the lab's nodes, whether they run or not.
+
+        Raises Damaged if only root may know.
+        """
         try:
             kind = json.loads(self._record.read_text("utf-8"))
             found = [self._machine(path.name, kind) for path in self._nodes.iterdir()]
+        except PermissionError:
+            raise Damaged(f"{self.folder} is readable by root only", hint="Run it again with sudo.") from None
         except (OSError, ValueError):
             return []
         known = [(machine, machine.record()) for machine in found if NODE_ID.match(machine.id)]
