@@ -182,7 +182,7 @@ def test_a_changed_host_key_is_refused_and_trusted_again_by_its_new_fingerprint(
         empty.cli("node", "trust", "wk1", "--host-key", fresh, "--no-input")
         assert empty.cli("status").returncode == 0
     finally:
-        lab.reset("wk1")
+        node.reset()
 
 
 def test_two_federations_on_one_pusher_share_nothing(root, lab):
