@@ -1,5 +1,7 @@
 """What tests of every kind share: federations with a real vault."""
 
+import os
+
 import pytest
 from mip_salt.vault import session
 from vaults import Answers, copy_of, make_federation, short_folder
@@ -10,6 +12,13 @@ def pytest_configure():
     from salt._logging import shutdown_temp_handler
 
     shutdown_temp_handler()
+
+
+def pytest_sessionfinish(session):
+    """In continuous integration nothing may be skipped: what is not run there is not known."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ class TestAnEntryThatIsNotAsItWasSealed:
 
     def test_copied_from_another_federation_is_never_opened(self, readable, mind):
         # It is sealed to a key that this ring does not have.
-        with pytest.raises(Damaged, match="wk1: its vault entry is damaged, or not signed"):
+        with pytest.raises(Damaged, match="wk1: its vault entry is damaged"):
             readable.open("wk1", mind.entry("wk1").read_text())
 
     def test_of_a_federation_with_the_same_key_is_refused(self, readable, made_once):
@@ -145,11 +145,12 @@ class TestAnEntryThatIsNotAsItWasSealed:
         with pytest.raises(Damaged, match="wk1: its vault entry is damaged"):
             opened.read("wk1")
 
-    def test_encrypted_but_not_signed_is_damaged(self, readable):
+    def test_encrypted_but_not_signed_is_refused(self, readable):
         text = '{"federation": "brain", "id": "wk1", "pillar": {}, "admin": {}}'
-        for arguments in (["-e", "-r", readable.fingerprint], ["--store"]):
-            with pytest.raises(Damaged, match="not signed"):
-                readable.open("wk1", gpg_writes(readable.folder, text, *arguments))
+        with pytest.raises(TrustRefused, match="not signed by the vault's key"):
+            readable.open("wk1", gpg_writes(readable.folder, text, "-e", "-r", readable.fingerprint))
+        with pytest.raises(Damaged):
+            readable.open("wk1", gpg_writes(readable.folder, text, "--store"))
 
     def test_signed_but_not_encrypted_is_refused(self, readable):
         text = '{"federation": "brain", "id": "wk1", "pillar": {}, "admin": {}}'
@@ -166,7 +167,7 @@ class TestAnEntryThatIsNotAsItWasSealed:
             text = '{"federation": "brain", "id": "wk1", "pillar": {"forged": true}, "admin": {}}'
             who = ["-u", forger.fingerprint, "-r", readable.fingerprint]
             forged = gpg_writes(forger.folder, text, "--sign", "--encrypt", *who)
-            with pytest.raises(Damaged, match="not signed"):
+            with pytest.raises(TrustRefused, match="not signed by the vault's key"):
                 readable.open("wk1", forged)
 
     @pytest.mark.parametrize("order", ["good first", "good last"])

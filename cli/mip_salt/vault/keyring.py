@@ -152,7 +152,7 @@ class Vault:
         gpg's exit code, its word DECRYPTION_OKAY, a good signature by a key of the ring, federation and id must all
         fit: gpg alone prints what it could decrypt of a damaged message (measured, facts 0.6).
 
-        Raises LoginRefused if locked, Damaged if damaged or not signed, TrustRefused if it is another's.
+        Raises LoginRefused if locked, Damaged if damaged, TrustRefused if not signed by the vault or another's.
         """
         if not WHOLE.fullmatch(text) or len(text) > MAX_BYTES:
             raise Damaged(
@@ -160,11 +160,13 @@ class Vault:
             )
         opened = self._gpg.decrypt(text.removeprefix(HEADER), extra_args=SILENT)
         said = words(opened)
+        if "DECRYPTION_OKAY" in said and ("NO_PUBKEY" in said or not {"GOODSIG", "BADSIG", "EXPKEYSIG"} & set(said)):
+            raise self._foreign(name)  # whole, and sealed to our key, which is public: not by us
         if opened.returncode or not opened.ok or "DECRYPTION_OKAY" not in said or "GOODSIG" not in said:
-            raise self._failure(name, "its vault entry is damaged, or not signed")
+            raise self._failure(name, "its vault entry is damaged")
         signer = said.get("VALIDSIG", "").split()[-1:]
         if not signer or signer[0] not in {fingerprint for fingerprint, _ in self._ring}:
-            raise TrustRefused("its vault entry is signed by a key that is not the vault's", node=name)
+            raise self._foreign(name)
         try:
             return decode(self.folder.name, name, str(opened))
         except UnicodeDecodeError:
@@ -250,6 +252,13 @@ class Vault:
 
     def _wrong(self) -> LoginRefused:
         return LoginRefused(f"wrong passphrase for the vault of {self.folder.name}")
+
+    def _foreign(self, name: str) -> TrustRefused:
+        return TrustRefused(
+            "its vault entry is not signed by the vault's key",
+            node=name,
+            hint="Find out who wrote it. Restore it from a backup, or configure the node again.",
+        )
 
     def _failure(self, name: str, otherwise: str) -> MipError:
         if not self.unlocked():
