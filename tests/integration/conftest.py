@@ -19,13 +19,14 @@ from mip_salt.vault.session import lock
 
 # Always the same folder: what is found in it was left by a killed session.
 FOLDER = Path("/var/lib/mip-salt-lab-test")
+LAST = ("test_releases.py", "test_lab.py")
 NODES = ("ms", "ui", "wk1", "wk2")
 HELD = Path("/run/mip-salt-lab-test.lock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the lab's own tests last: they take it down."""
-    items.sort(key=lambda item: item.path.name == "test_lab.py")
+    """Run last what takes the lab down."""
+    items.sort(key=lambda item: item.path.name in LAST and 1 + LAST.index(item.path.name))
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,12 @@ def test_a_shell_block_is_run_or_says_that_it_is_an_example():
     assert list(blocks({"sh", "bash", "shell", ""})) == []
 
 
+def test_no_command_hides_in_an_indented_block():
+    for page in PAGES:
+        prose = BLOCK.sub("", page.read_text("utf-8"))
+        assert not re.findall(r"^ {4,}(?:sudo |\$ )?(?:mip-salt|salt-ssh|make|pip\w*|uv) ", prose, re.M), page.name
+
+
 def test_the_others_run(root, lab):
     federation = FederationUnderTest(root)
     federation.configure({name: wish(name, lab.node(name)) for name in ("ms", "wk1")})

@@ -293,18 +293,6 @@ class TestRefusals:
             assert other.log().count("Failed password") == 1
             assert other.log().count("Failed ") == 1
 
-    def test_an_sshd_that_shuts_this_machine_out_is_told(self, host: Host, folder: Folder) -> None:
-        if not penalties(host):
-            pytest.skip("OpenSSH before 9.8 has no PerSourcePenalties")
-        with host.sshd(PerSourcePenalties="authfail:8s") as other:
-            keys = other.scan()
-            with pytest.raises(LoginRefused):
-                contact(folder, other, keys, "wrong")
-            with pytest.raises(Unreachable, match="shuts this machine out"):
-                contact(folder, other, keys)
-            with pytest.raises(Unreachable, match="shuts this machine out"):
-                other.scan()
-
     def test_another_host_key_after_the_scan_is_told_nothing(self, host: Host, folder: Folder) -> None:
         with host.sshd() as first:
             keys = first.scan()
