@@ -173,7 +173,7 @@ def _wrong_machine(asked: Asked) -> NodeResult:
         asked,
         Kind.REFUSED,
         f"it is not the confirmed machine (hostname {node.hostname}, machine-id {node.machine_id}); nothing was sent",
-        "It has the confirmed host key, so it was renamed, reinstalled with its old key, or cloned. Ask its\n"
+        "It has the confirmed host key, so it was renamed, reinstalled with its old key, or cloned. Ask its "
         f"administrator. Only if it is meant: mip-salt -f {name} node trust {asked.node} --host-key SHA256:…",
     )
 

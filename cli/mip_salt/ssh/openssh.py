@@ -77,7 +77,7 @@ def same_machine(name: str, node: Node, facts: Facts, *, federation: str = "FEDE
         raise TrustRefused(
             f"it is not the confirmed machine\n{shown}",
             node=name,
-            hint="It has the confirmed host key, so it was renamed, reinstalled with its old key, or cloned. Ask its\n"
+            hint="It has the confirmed host key, so it was renamed, reinstalled with its old key, or cloned. Ask its "
             f"administrator. Only if it is meant: mip-salt -f {federation} node trust {name} --host-key SHA256:…",
         )
 

@@ -13,7 +13,7 @@ ALLOW_FORWARD = "Its sshd must allow it: AllowTcpForwarding yes."
 NOT_SSH = "not an SSH server"
 DROPPED = "it closed the connection before any login"
 TOO_MANY = (
-    "sshd has too many logins pending (MaxStartups), or shuts this machine out for a while because of logins\n"
+    "sshd has too many logins pending (MaxStartups), or shuts this machine out for a while because of logins "
     "that failed (PerSourcePenalties, fail2ban). Wait a minute, then try again."
 )
 SHUT_OUT = "its sshd shuts this machine out for a while, because of logins that failed"

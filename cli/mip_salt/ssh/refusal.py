@@ -81,7 +81,7 @@ def refused(
         return LoginRefused(
             f"{who} takes no password; {offered}",
             node=target.id,
-            hint="Log in with a key of yours that it knows (give an empty password), or have its administrator add\n"
+            hint="Log in with a key of yours that it knows (give an empty password), or have its administrator add "
             "the federation's ssh/id_ed25519.pub to the user's ~/.ssh/authorized_keys.",
             command=command,
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mip_salt.errors import LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
+from mip_salt.errors import Damaged, LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
 from mip_salt.federation.address import join_address
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.printable import printable
+from mip_salt.ssh import pins
 from mip_salt.ssh import reach_words as words
+from mip_salt.ssh.hostkeys import HostKey
 
 CHANGED = re.compile(r"^Host key for (\S+) has changed and you have requested strict checking", re.M)
 OFFERED = re.compile(r"^(SHA256:[A-Za-z0-9+/]{43})\.?\r?$", re.M)
@@ -85,12 +87,20 @@ def _another_key(seen: Seen, text: str, found: re.Match[str] | None, known: bool
     what = "its host key is not the confirmed one" if known else "its host key was never confirmed"
     if alias != seen.name:
         what = f"its bastion {alias}: {what}"
-    shown = f" (it shows {offered[1]})" if offered else ""
+    rows = [f"\n  confirmed {key.name:8} {key.fingerprint}" for key in _pinned(seen.folder, alias)]
+    rows += [f"\n  offered            {offered[1]}"] if offered else []
     return TrustRefused(
-        f"{what}{shown}; nothing was sent",
+        f"{what}; nothing was sent{''.join(rows)}",
         node=seen.name,
-        hint="Someone may stand between, or answer at this address; or the node was reinstalled. Call its\n"
+        hint="Someone may stand between, or answer at this address; or the node was reinstalled. Call its "
         "administrator and have the fingerprint read from its own console. Only if it is that one:\n"
         f"  mip-salt -f {seen.folder.name} node trust {alias} --host-key SHA256:…",
         command=seen.command,
     )
+
+
+def _pinned(folder: Folder, alias: str) -> list[HostKey]:
+    try:
+        return pins.read(folder.known_hosts).get(alias, [])
+    except Damaged:
+        return []  # the refusal stands; what is wrong with the file is another command's news

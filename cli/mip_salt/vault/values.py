@@ -27,7 +27,7 @@ def parse_path(text: str) -> Path:
     if len(path) < 2 or path[0] not in PARTS or not all(path):
         raise UsageError(
             f"{printable(text, 80)!r} is not a path in an entry",
-            hint="It begins with pillar. (what Salt gives to the node) or admin. (what Salt never sees), with dots\n"
+            hint="It begins with pillar. (what Salt gives to the node) or admin. (what Salt never sees), with dots "
             "between keys: pillar.db.password. A key that itself has a dot in it: use mip-salt vault edit.",
         )
     return path
