@@ -2,6 +2,7 @@
 
 import pexpect
 import pytest
+import yaml
 from integration.federations import BIN, FederationUnderTest, wish
 
 pytestmark = pytest.mark.lab
@@ -169,3 +170,15 @@ def test_ctrl_c_at_any_question_keeps_what_was_confirmed_and_no_secret(empty, la
     assert not empty.folder.agent_socket.exists()
     if not new:
         assert empty.cli("status").returncode == 0
+
+
+def test_a_file_at_a_terminal_asks_only_for_what_it_lacks(empty, lab, tmp_path):
+    wk1, wk2 = lab.node("wk1"), lab.node("wk2")
+    nodes = {"wk1": wish("wk1", wk1, host_key=None, password=None), "wk2": wish("wk2", wk2)}
+    (tmp_path / "nodes.yaml").write_text(yaml.safe_dump({"nodes": nodes}))
+    wizard = Wizard(empty, "--from", str(tmp_path / "nodes.yaml")).passphrase()
+    wizard.answer("Are these its keys", "yes").answer("Password of mipadmin on wk1", wk1.password)
+    assert wizard.end() == 0
+    assert sorted(empty.federation.nodes) == ["wk1", "wk2"]
+    assert wk1.password not in wizard.screen
+    assert "on wk2" not in wizard.screen
