@@ -88,7 +88,8 @@ async def enrol(
         facts = await _look(target, keys, agent_path, via)
     except KeyRefused:
         given = secret.get()
-        progress("installing the identity" + ("" if given is not None else ", with your own SSH keys"))
+        means = "your own SSH keys" if given is None else "the password"
+        progress(f"logging in with {means}, to install the identity")
         installed = await _install(target, keys, line, given, via)
         progress("logging in with the identity alone")
         facts = await _look_again(target, keys, agent_path, via)
