@@ -31,7 +31,7 @@ async def check(folder: Folder, federation: Federation, name: str, timeout: floa
     node = federation.nodes[name]
     # A node's banner goes to stderr at a lower level, and could pass for a message of ssh's.
     call = ["ssh", "-o", "LogLevel=ERROR", *ssh_arguments(folder, federation, name), destination(node)]
-    command = shlex.join([*call, "uname -n"])
+    command = f"cd {shlex.quote(str(folder.path))} && salt-ssh -r {name} 'uname -n'"
     try:
         status, out, err = await _bounded([*call, shell_command(FACTS)], timeout)
     except FileNotFoundError:

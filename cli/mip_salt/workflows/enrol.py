@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mip_salt.errors import LoginRefused, TrustRefused
+from mip_salt.errors import LoginRefused, MipError, TrustRefused
 from mip_salt.federation.address import join_address
 from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
@@ -161,7 +161,9 @@ async def _pin_and_record(
         refuse_double(load(folder), wish.id, facts=facts, node=node)
         refuse_double_key(folder, load(folder), wish.id, keys)
         record(folder, seat.vault, wish.id, node, keep)
-    except BaseException:
+    except BaseException as err:
+        if isinstance(err, MipError):  # the roster does not have the node yet
+            err.command = f"mip-salt -f {folder.name} configure --node {wish.id}"
         if wish.id not in load(folder).nodes:
             pins.unpin(folder.known_hosts, wish.id)
         elif before:
