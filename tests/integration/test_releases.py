@@ -13,7 +13,8 @@ def trixie(lab):
     """Two nodes of Debian 13: Python 3.13, OpenSSH 10."""
     lab.down()
     lab.up(("ms", "wk1"), release="trixie", name="test")
-    return lab
+    yield lab
+    lab.down()
 
 
 def test_debian_13_is_configured_and_applied(root, trixie):
