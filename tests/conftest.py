@@ -3,8 +3,13 @@
 import os
 
 import pytest
+from hypothesis import settings
 from mip_salt.vault import session
 from vaults import Answers, copy_of, make_federation, short_folder
+
+# Time is not what these tests are about, and a busy machine is slow.
+settings.register_profile("mip-salt", deadline=None)
+settings.load_profile("mip-salt")
 
 
 def pytest_configure():

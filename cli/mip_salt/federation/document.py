@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ HEADER = """\
 # Everything else in this folder (Saltfile, master, roster, pillar/top.sls) is generated from it.
 """
 MAX_BYTES = 1 << 20
+PLAIN = re.compile(r"[A-Za-z0-9_.:/-]+\Z")
 
 
 def _yaml() -> YAML:
@@ -101,8 +103,8 @@ def begin(folder: Folder) -> Federation:
 
 
 def _scalar(value: object) -> object:
-    """Quote a text that YAML 1.1 (Salt's) would read as something else: ``12e3``, ``yes``, ``0x1``."""
-    if isinstance(value, str) and yaml.safe_load(value) != value:
+    """Quote a text that YAML 1.1, which Salt reads, could take for something else: ``12e3``, ``yes``, a quote."""
+    if isinstance(value, str) and not (PLAIN.match(value) and yaml.safe_load(value) == value):
         return DoubleQuotedScalarString(value)
     return value
 

@@ -52,10 +52,17 @@ def _matching(pattern: re.Pattern[str], rule: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of printable text")
+    return text
+
+
 Address = Annotated[StrictStr, AfterValidator(valid_address)]
 Hostname = Annotated[StrictStr, AfterValidator(valid_hostname)]
 MachineId = Annotated[StrictStr, _matching(MACHINE_ID, "a machine-id is 32 of 0-9 and a-f, in quotes")]
 User = Annotated[StrictStr, _matching(USER, "a user's name is a-z, 0-9, _ and -, not starting with a digit or -")]
+Site = Annotated[StrictStr, Field(max_length=80), AfterValidator(_one_line)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 
 
@@ -72,9 +79,7 @@ class Access(Strict):
     address: Address
     port: Port = 22
     user: User = "mipadmin"
-    site: Annotated[StrictStr, Field(max_length=80)] | None = Field(
-        default=None, description="the hospital, as people call it"
-    )
+    site: Site | None = Field(default=None, description="the hospital, as people call it")
     bastion: StrictStr | None = Field(default=None, description="id of the node through which this one is reached")
     hostname: Hostname | None = Field(default=None, description="its real hostname, as the operator confirmed it")
 
