@@ -18,12 +18,14 @@ from mip_salt.errors import Interrupted, MipError
 COMMANDS = {
     "configure": "Ask for nodes, confirm them, and make them a federation.",
     "apply": "Bring the nodes to what the federation says.",
+    "plan": "Say what apply would change.",
     "status": "Show how every node is.",
-    "node": "Look after one node: trust it again, list them all.",
+    "node": "Look after nodes: list, disable, trust again, remove.",
     "vault": "Open, close, read and change the vault.",
     "federation": "List the federations of this machine.",
     "lab": "Boot a throwaway federation on this machine, to rehearse on.",
     "schema": "Print the JSON Schema of a file that mip-salt reads.",
+    "completion": "Let the shell complete commands and options.",
 }
 
 

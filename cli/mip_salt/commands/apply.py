@@ -38,6 +38,11 @@ def apply(request: Request, nodes: tuple[str, ...], test: bool) -> int:
       mip-salt -f brain apply
       mip-salt -f brain apply --node wk1 --json
     """
+    return run_apply(request, nodes, test=test)
+
+
+def run_apply(request: Request, nodes: tuple[str, ...], *, test: bool) -> int:
+    """Apply, or test, and show it; return the exit code."""
     from mip_salt.commands.show import document
     from mip_salt.federation.document import load
     from mip_salt.federation.generate import refresh

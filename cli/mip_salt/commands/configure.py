@@ -59,7 +59,7 @@ def configure(request: Request, what: str, source: str | None, node: str | None)
     from mip_salt.vault.session import open_session
     from mip_salt.workflows.configure import Done
     from mip_salt.workflows.configure import configure as run
-    from mip_salt.workflows.enrol import Seat
+    from mip_salt.workflows.seat import Seat
 
     if node and (not NODE_ID.match(node) or (file and node not in file.nodes)):
         raise UsageError(f"there is no node {node!r} to configure", hint="An id is ms, ui, wk1, wk2, …")
@@ -72,18 +72,15 @@ def configure(request: Request, what: str, source: str | None, node: str | None)
 
     def finished(done: Done) -> None:
         result = done.result
-        if done.removed:
-            terminal.success(
-                f"{result.id} is removed. On the machine itself the identity stays: take the line ending in"
-            )
-            terminal.say(
-                f"  mip-salt:{folder.name} from its user's ~/.ssh/authorized_keys, and /etc/sudoers.d/mip-salt."
-            )
+        if done.removed and not result.error:
+            terminal.success(f"{result.id} is removed")
+            if result.hint:
+                terminal.warning(result.hint)
         elif not result.error:
             terminal.success(
                 f"{result.id} is {result.facts['hostname']}" + ("" if result.kind == "changed" else ", as before")
             )
-        elif file:
+        elif file or done.removed:
             show_failure(request, result)
 
     folder.create()

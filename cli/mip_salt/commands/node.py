@@ -9,7 +9,7 @@ from mip_salt.commands.context import Request, pass_request, shared_options
 
 @click.group()
 def node() -> None:
-    """Look after one node: trust it again, list them all."""
+    """Look after nodes: list, disable and enable them, trust one again, remove one."""
 
 
 @node.command(name="list")
@@ -79,7 +79,7 @@ def trust(request: Request, name: str, host_key: str) -> int:
     from mip_salt.remote.results import exit_code
     from mip_salt.vault.session import open_session
     from mip_salt.workflows.configure import Done, configure
-    from mip_salt.workflows.enrol import Seat
+    from mip_salt.workflows.seat import Seat
 
     folder = request.folder()
     try:
@@ -105,3 +105,81 @@ def trust(request: Request, name: str, host_key: str) -> int:
     if request.json_output:
         terminal.document(document(request, load(folder), results))
     return exit_code(results)
+
+
+@node.command()
+@click.argument("names", metavar="NODE…", nargs=-1, required=True)
+@shared_options
+@pass_request
+def disable(request: Request, names: tuple[str, ...]) -> None:
+    """Leave nodes out of every command until they are enabled again; they stay configured, and show as disabled.
+
+    \b
+      mip-salt -f brain node disable wk2
+    """
+    _switch(request, names, on=False)
+
+
+@node.command()
+@click.argument("names", metavar="NODE…", nargs=-1, required=True)
+@shared_options
+@pass_request
+def enable(request: Request, names: tuple[str, ...]) -> None:
+    """Let every command work on nodes again.
+
+    \b
+      mip-salt -f brain node enable wk2
+    """
+    _switch(request, names, on=True)
+
+
+def _switch(request: Request, names: tuple[str, ...], *, on: bool) -> None:
+    from mip_salt.federation.document import load
+    from mip_salt.federation.select import select
+    from mip_salt.workflows.record import switch
+
+    folder, what = request.folder(), "enable" if on else "disable"
+    for name in select(load(folder), names):
+        with request.held(folder, f"node {what} {name}"):
+            changed = switch(folder, name, on=on)
+        request.terminal.success(f"{name} is {what}d" if changed else f"{name} was {what}d already")
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@shared_options
+@pass_request
+def remove(request: Request, name: str) -> int:
+    """Remove NODE: take the identity and the sudo rule off the machine if it answers, then forget it and its secrets.
+
+    A machine that does not answer is forgotten all the same; what stays on it is told.
+
+    \b
+      mip-salt -f brain node remove wk2
+    """
+    import asyncio
+
+    from mip_salt.commands.show import document
+    from mip_salt.errors import UsageError
+    from mip_salt.federation.document import load
+    from mip_salt.federation.select import select
+    from mip_salt.questions.wizard import Wizard
+    from mip_salt.vault.session import open_session
+    from mip_salt.workflows.remove import remove_node
+    from mip_salt.workflows.seat import Seat
+
+    folder, terminal = request.folder(), request.terminal
+    federation = load(folder)
+    (chosen,) = select(federation, (name,))
+    hostname = federation.nodes[chosen].hostname
+    if not terminal.confirm(f"Remove {chosen} ({hostname}) and its secrets from {folder.name}?"):
+        raise UsageError(f"{chosen} is kept")
+    with request.held(folder, f"node remove {chosen}"), open_session(folder, request.passphrase(folder)) as vault:
+        seat = Seat(folder, vault, Wizard(folder.name, terminal), lambda n, text: terminal.say(f"  {n}: {text} …"))
+        result = asyncio.run(remove_node(seat, chosen))
+    terminal.success(f"{chosen} is removed")
+    if result.hint:
+        terminal.warning(result.hint)
+    if request.json_output:
+        terminal.document(document(request, federation, [result]))
+    return 0

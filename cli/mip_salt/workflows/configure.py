@@ -12,8 +12,10 @@ from mip_salt.federation.document import load
 from mip_salt.federation.journal import note
 from mip_salt.questions.wish import Next, Removal, Wish
 from mip_salt.remote.results import Kind, NodeResult
-from mip_salt.workflows.enrol import Seat, enrol_node
-from mip_salt.workflows.record import drop_strays, forget
+from mip_salt.workflows.enrol import enrol_node
+from mip_salt.workflows.record import drop_strays
+from mip_salt.workflows.remove import remove_node
+from mip_salt.workflows.seat import Seat
 
 
 class Stopped(Exception):
@@ -41,7 +43,11 @@ async def _configure(seat: Seat, on_done: Callable[[Done], None]) -> list[NodeRe
     results: dict[str, NodeResult] = {}
 
     async def one(step: Wish | Removal) -> None:
-        done = Done(_forget(seat, step), removed=True) if isinstance(step, Removal) else Done(await _enrol(seat, step))
+        done = (
+            Done(await _remove(seat, step), removed=True)
+            if isinstance(step, Removal)
+            else Done(await _enrol(seat, step))
+        )
         results[step.id] = done.result
         on_done(done)
 
@@ -53,10 +59,11 @@ async def _configure(seat: Seat, on_done: Callable[[Done], None]) -> list[NodeRe
     return list(results.values())
 
 
-def _forget(seat: Seat, step: Removal) -> NodeResult:
-    role = load(seat.folder).nodes[step.id]
-    forget(seat.folder, step.id)
-    return NodeResult(step.id, Kind.CHANGED, facts={"role": str(role.role), "hostname": role.hostname or ""})
+async def _remove(seat: Seat, step: Removal) -> NodeResult:
+    try:
+        return await remove_node(seat, step.id)
+    except MipError as err:
+        return NodeResult(step.id, Kind.FAILED, error=err.message, hint=err.hint)
 
 
 async def _enrol(seat: Seat, wish: Wish) -> NodeResult:

@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from mip_salt.errors import LoginRefused, MipError, TrustRefused
 from mip_salt.federation.address import join_address
 from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Node
-from mip_salt.questions.wish import Questions, Wish
+from mip_salt.questions.wish import Wish
 from mip_salt.ssh import openssh, pins
 from mip_salt.ssh.facts import Facts
 from mip_salt.ssh.first_contact import enrol
 from mip_salt.ssh.hostkeys import HostKey
-from mip_salt.ssh.login import tunnel
 from mip_salt.ssh.scan import Target, scan
-from mip_salt.vault.keyring import Vault
 from mip_salt.workflows.record import record, refuse_double, refuse_double_key
-
-if TYPE_CHECKING:
-    from asyncssh import SSHClientConnection
+from mip_salt.workflows.seat import Seat, through_bastion
 
 CHECK_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Seat:
-    """What every enrolment of one run needs.
-
-    progress
-        Called with a node's id and what is being done to it.
-    confirmed
-        Host keys that the operator confirmed for a wish whose login was then refused: a retry neither asks for them
-        again nor scans again, since sshd counts a scan's handshakes as failures too (OpenSSH 9.8, PerSourcePenalties).
-    """
-
-    folder: Folder
-    vault: Vault
-    questions: Questions
-    progress: Callable[[str, str], None]
-    confirmed: dict[Wish, list[HostKey]] = field(default_factory=dict)
 
 
 async def enrol_node(seat: Seat, wish: Wish) -> Facts:
@@ -54,7 +29,7 @@ async def enrol_node(seat: Seat, wish: Wish) -> Facts:
     folder, access = seat.folder, wish.access
     refuse_double(load(folder), wish.id, node=Node.model_validate(access.model_dump()))
     target = Target(wish.id, access.address, access.port, access.user)
-    async with _bastion(folder, access.bastion) as via:
+    async with through_bastion(folder, access.bastion) as via:
         keys = seat.confirmed.pop(wish, None)
         if keys is None:
             seat.progress(wish.id, f"asking {join_address(access.address, access.port)} for its host keys")
@@ -169,19 +144,3 @@ async def _pin_and_record(
         elif before:
             pins.pin(folder.known_hosts, wish.id, before)
         raise
-
-
-@asynccontextmanager
-async def _bastion(folder: Folder, bastion: str | None) -> AsyncIterator[SSHClientConnection | None]:
-    """Log in to the node through which another one is reached."""
-    if not bastion:
-        yield None
-        return
-    node = load(folder).nodes.get(bastion)
-    keys = pins.read(folder.known_hosts).get(bastion)
-    if node is None or not keys:
-        raise TrustRefused(f"its bastion {bastion} is not confirmed yet", hint=f"Configure {bastion} first.")
-    async with tunnel(
-        Target(bastion, node.address, node.port, node.user), keys, agent_path=str(folder.agent_socket)
-    ) as via:
-        yield via

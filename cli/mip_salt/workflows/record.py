@@ -89,6 +89,17 @@ def forget(folder: Folder, name: str) -> None:
     note(folder, "removed", node=name)
 
 
+def switch(folder: Folder, name: str, *, on: bool) -> bool:
+    """Enable or disable a node; return whether that changed anything."""
+    node = load(folder).nodes[name]
+    if node.enabled is on:
+        return False
+    changed = node.model_copy(update={"enabled": on})
+    _rewrite(folder, put_node(folder.document.read_text("utf-8"), name, changed))
+    note(folder, "enabled" if on else "disabled", node=name)
+    return True
+
+
 def _rewrite(folder: Folder, text: str) -> None:
     federation = parse(text, folder.name)  # what we would not read back is not written
     write_if_changed(folder.document, text)

@@ -1,0 +1,50 @@
+"""Remove a node: take the identity off the machine if it answers, then forget it."""
+
+from __future__ import annotations
+
+from mip_salt.errors import MipError, UsageError
+from mip_salt.federation.document import load
+from mip_salt.remote.results import Kind, NodeResult
+from mip_salt.ssh import pins
+from mip_salt.ssh.leave import leave
+from mip_salt.ssh.target import Target
+from mip_salt.workflows.record import forget
+from mip_salt.workflows.seat import Seat, through_bastion
+
+
+async def remove_node(seat: Seat, name: str) -> NodeResult:
+    """Remove a node; a machine that does not answer is forgotten all the same, and what stays on it is told.
+
+    Returns a result whose ``hint`` says what stays, empty if nothing does.
+
+    Raises UsageError if another node is reached through this one.
+    """
+    folder = seat.folder
+    federation = load(folder)
+    node = federation.nodes[name]
+    behind = [other for other, row in federation.nodes.items() if row.bastion == name]
+    if behind:
+        raise UsageError(
+            f"{', '.join(behind)} is reached through it",
+            node=name,
+            hint="Remove that node first, or give it another bastion in pillar/federation.sls.",
+        )
+    stays = ""
+    try:
+        async with through_bastion(folder, node.bastion) as via:
+            seat.progress(name, "taking the identity off the machine")
+            await leave(
+                Target(name, node.address, node.port, node.user),
+                pins.read(folder.known_hosts).get(name, []),
+                agent_path=str(folder.agent_socket),
+                public_key=folder.identity_public.read_text("utf-8").strip(),
+                via=via,
+            )
+    except MipError as err:
+        stays = (
+            f"Its machine could not be cleaned ({err.message}). There, take the line that ends in "
+            f"mip-salt:{folder.name} from ~{node.user}/.ssh/authorized_keys, and {node.user}'s from "
+            "/etc/sudoers.d/mip-salt."
+        )
+    forget(folder, name)
+    return NodeResult(name, Kind.CHANGED, hint=stays, facts={"role": str(node.role), "hostname": node.hostname or ""})
