@@ -32,7 +32,7 @@ def test_no_command_hides_in_an_indented_block():
 
 def test_the_others_run(root, lab):
     federation = FederationUnderTest(root)
-    federation.configure({name: wish(name, lab.node(name)) for name in ("ms", "wk1")})
+    federation.configure({name: wish(name, lab.node(name)) for name in ("ms", "wk1", "wk2")})
     for page, text in blocks({"console"}):
         script = "\n".join(line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ "))
         call = ["bash", "-e", "-o", "pipefail", "-c", script]
