@@ -12,6 +12,7 @@ import yaml
 from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, role_of
+from mip_salt.ssh.pins import read
 
 PASSPHRASE = "tenu gano tive juzu sufi é€"
 BIN = Path(sys.executable).parent
@@ -31,6 +32,11 @@ class FederationUnderTest:
     @property
     def federation(self) -> Federation:
         return load(self.folder)
+
+    @property
+    def pinned(self) -> list[str]:
+        """Return the ids that known_hosts pins."""
+        return sorted(read(self.folder.known_hosts))
 
     @property
     def environ(self) -> dict[str, str]:

@@ -488,14 +488,11 @@ class TestCheckBySystemSsh:
         ready.sh(f"chage -d 0 {USER}")
         assert "has expired" in self.refused(LoginRefused, folder, ready).message
 
-    def test_a_stopped_sshd_is_unreachable_and_the_command_shows_it_too(self, ready: Host, folder: Folder) -> None:
+    def test_a_stopped_sshd_is_unreachable(self, ready: Host, folder: Folder) -> None:
         ready.sh(f"kill $(cat /run/mip-test-{ready.port}.pid)")
         assert until(lambda: not ready.sh(f"ss -Hltn sport = :{ready.port}"))
         error = self.refused(Unreachable, folder, ready)
         assert "connection refused" in error.message
-        shown = subprocess.run(error.command, shell=True, capture_output=True, text=True)
-        assert shown.returncode == 255
-        assert "Connection refused" in shown.stderr
 
     def test_a_hanging_node_ends_at_the_deadline_with_its_ssh(self, ready: Host, folder: Folder) -> None:
         shell(ready, "exec sleep 600")

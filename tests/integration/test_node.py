@@ -1,6 +1,8 @@
 """Looking after nodes: disabled ones are left out by name, removed ones are left clean."""
 
 import json
+import re
+import subprocess
 
 import pytest
 from integration.federations import FederationUnderTest, wish
@@ -22,13 +24,13 @@ def two(root, lab):
 
 def test_a_disabled_node_is_left_out_and_shown_so(two):
     two.cli("node", "disable", "wk1")
-    assert "wk1" not in two.folder.roster.read_text()
+    assert "wk1:" not in two.folder.roster.read_text()
     for command in ("status", "plan"):
         rows = json.loads(two.cli(command, "--json").stdout)["nodes"]
         assert [(row["id"], row["kind"]) for row in rows] == [("ms", "ok"), ("wk1", "disabled")]
     assert "already" in two.cli("node", "disable", "wk1").stderr
     two.cli("node", "enable", "wk1")
-    assert "wk1" in two.folder.roster.read_text()
+    assert "wk1:" in two.folder.roster.read_text()
     assert two.cli("status", "--node", "wk1").returncode == 0
 
 
@@ -36,7 +38,8 @@ def test_a_removed_node_keeps_nothing_of_ours(two, lab):
     two.cli("node", "remove", "wk1", "--yes")
     assert list(two.federation.nodes) == ["ms"]
     assert not two.folder.entry("wk1").exists()
-    assert "wk1" not in two.folder.known_hosts.read_text() + two.folder.roster.read_text()
+    assert two.pinned == ["ms"]
+    assert "wk1:" not in two.folder.roster.read_text()
     assert "mip-salt:brain" not in lab.node("wk1").run(KEYS)
     assert lab.node("wk1").run(RULE) == ""
     assert two.cli("status").returncode == 0
@@ -75,3 +78,20 @@ def test_a_bastion_is_not_removed_before_what_is_behind_it(two, lab):
     assert done.returncode == 2
     assert "wk2 is reached through it" in done.stderr
     assert "ms" in two.federation.nodes
+
+
+def test_the_command_that_a_failure_names_shows_it_too(two, lab):
+    two.cli("vault", "unlock")
+    node = lab.node("wk1")
+    node.run("systemctl stop ssh.socket ssh.service 2>/dev/null || systemctl stop ssh.service")
+    try:
+        done = two.cli("status", check=False)
+        assert done.returncode == 5
+        assert "connection refused" in done.stderr
+        again = re.search(r"Again: (.*)", done.stderr)[1]
+        shown = subprocess.run(again, shell=True, capture_output=True, text=True, env=two.environ)
+        assert shown.returncode != 0
+        assert "Connection refused" in shown.stdout + shown.stderr
+    finally:
+        node.run("systemctl start ssh.service")
+        two.cli("vault", "lock")
