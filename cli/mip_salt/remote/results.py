@@ -59,6 +59,26 @@ class NodeResult:
         return EXIT_CODES.get(str(self.kind), 0)
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a state run on one node is; what it says of itself is inert, but no more than a node's word.
+
+    node
+        The node's id.
+    done
+        States that have ended.
+    total
+        States of the run; 0 while they are not known yet.
+    state
+        The one in hand, as ``function id``; empty when all have ended.
+    """
+
+    node: str
+    done: int
+    total: int
+    state: str = ""
+
+
 def exit_code(results: list[NodeResult]) -> int:
     """Return the exit code of several results: the most serious wins."""
     return worst(result.exit_code for result in results)

@@ -15,7 +15,7 @@ from mip_salt.errors import Damaged, LoginRefused, MipError, UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.remote.arguments import reproducing, words
-from mip_salt.remote.results import Kind, NodeResult
+from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.returns import Asked, classify, from_error, unusable
 from mip_salt.remote.salt_ssh import ask, load, prepare, thin_dir
 from mip_salt.remote.states import STATE_RUNS
@@ -48,6 +48,7 @@ def run(
     jobs: int,
     on_start: Callable[[str], None] = _nothing,
     on_tick: Callable[[], None] = _nothing,
+    on_progress: Callable[[Progress], None] = _nothing,
 ) -> Iterator[NodeResult]:
     """Run one function of Salt on nodes and yield each one's result as it arrives; every node gets one.
 
@@ -61,6 +62,8 @@ def run(
         Nodes worked on at once.
     on_start, on_tick
         Called with a node's id when its turn comes, and a few times a second while waiting.
+    on_progress
+        Called as each state of a state run begins, and when the last has ended.
 
     The federation is held and its vault open. Ctrl-C ends all workers; the nodes not done are then ``interrupted``.
 
