@@ -1,5 +1,5 @@
 """
-Say which machine this is.
+Say which machine this is, and give it another name.
 
 Runs on the node under Salt's thin: standard library only, Python 3.8 and later. What a node says of itself catches
 mistakes (a wrong address, a reinstalled or cloned machine), not a hostile owner: against a third party stands the
@@ -15,6 +15,10 @@ import hashlib
 import os
 import platform
 import re
+import shutil
+import socket
+import subprocess
+import tempfile
 import unicodedata
 from typing import Any
 
@@ -26,6 +30,14 @@ MACHINE_ID = "/etc/machine-id"
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 HOST_KEYS = "/etc/ssh/ssh_host_*_key.pub"
 MEMINFO = "/proc/meminfo"
+HOSTNAME_FILE = "/etc/hostname"
+HOSTS = "/etc/hosts"
+# sd_booted(3): there exactly where systemd is the init.
+SYSTEMD = "/run/systemd/system"
+# Debian and Ubuntu give a machine's own name this address, so that it resolves without a network.
+OWN_ADDRESS = "127.0.1.1"
+# Seconds that hostnamectl may take: it wakes systemd-hostnamed over D-Bus.
+DEADLINE = 30
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 # The rules of mip_salt.federation: address.py for a hostname, model.py for a machine-id.
@@ -106,6 +118,110 @@ def verify(hostname: str | None, machine_id: str | None) -> dict[str, Any]:
         if not found[what] or found[what] != confirmed[what]
     }
     return {"same": not differences, "differences": differences}
+
+
+def set_hostname(name: str) -> str:
+    """
+    Give this machine another hostname, now and after a reboot.
+
+    name
+        Labels of a-z, 0-9 and -, with dots between them; not localhost.
+
+    ``/etc/hosts`` tells the new name before the machine has it, so that sudo can resolve it all the while; of that
+    file only the name beside 127.0.1.1 changes. Where systemd runs, hostnamectl does the rest. The pusher's record of
+    this machine must follow at once: the next run takes it for another one otherwise.
+
+    Returns the hostname that the machine then has. Raises CommandExecutionError for a name outside the rule, or if it
+    cannot be set; the old one is then back in ``/etc/hosts``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh wk1 mip_host.set_hostname brain-wk1
+    """
+    if not isinstance(name, str) or not HOSTNAME.match(name) or name.startswith("localhost"):
+        raise CommandExecutionError(f"not a hostname (labels of a-z, 0-9 and -, not localhost): {_clean(str(name))}")
+    old, hosts = _hostname(), _read(HOSTS) if os.path.exists(HOSTS) else ""
+    renamed = _hosts_with(hosts, old, name)
+    if renamed != hosts:
+        _write(HOSTS, renamed)
+    try:
+        if _hostname() != name or _lasting_hostname() != name:
+            _set(name)
+    except CommandExecutionError:
+        if renamed != hosts:
+            _write(HOSTS, hosts)
+        raise
+    return _hostname()
+
+
+def _hosts_with(text: str, old: str, new: str) -> str:
+    """Return /etc/hosts with a new name beside 127.0.1.1, in place of the old one; its domain and other names stay."""
+    short_old, short_new = old.partition(".")[0], new.partition(".")[0]
+
+    def renamed(word: str) -> str:
+        if word == short_old:
+            return short_new
+        if word.startswith(f"{short_old}."):
+            return new if "." in new else new + word[len(short_old) :]
+        return word
+
+    lines, told = [], False
+    for line in text.splitlines():
+        words, comment = line.partition("#")[0].split(), line.partition("#")[2]
+        if words[:1] != [OWN_ADDRESS]:
+            lines.append(line)
+        elif not told:
+            kept = [renamed(word) for word in words[1:]]
+            names = list(dict.fromkeys(kept if new in kept else [new, *kept]))
+            lines.append(f"{OWN_ADDRESS}\t{' '.join(names)}" + (f" #{comment}" if comment else ""))
+            told = True
+    if not told:
+        lines.insert(1 if lines else 0, f"{OWN_ADDRESS}\t{new if new == short_new else f'{new} {short_new}'}")
+    return "\n".join([*lines, ""])
+
+
+def _lasting_hostname() -> str:
+    return _read(HOSTNAME_FILE).strip() if os.path.exists(HOSTNAME_FILE) else ""
+
+
+def _set(name: str) -> None:
+    tool = shutil.which("hostnamectl", path="/usr/bin:/bin") if os.path.isdir(SYSTEMD) else None
+    if not tool:
+        _write(HOSTNAME_FILE, f"{name}\n")
+        try:
+            socket.sethostname(name)
+        except OSError as err:
+            raise CommandExecutionError(_clean(f"the hostname cannot be set: {err.strerror}")) from err
+        return
+    try:
+        done = subprocess.run([tool, "set-hostname", name], capture_output=True, timeout=DEADLINE, check=False)
+    except (OSError, subprocess.TimeoutExpired) as err:
+        raise CommandExecutionError("the hostname cannot be set: hostnamectl does not answer") from err
+    if done.returncode or _hostname() != name:
+        said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        raise CommandExecutionError(_clean(f"the hostname cannot be set: hostnamectl: {said or 'without effect'}", 200))
+
+
+def _write(path: str, text: str) -> None:
+    """Replace a file of root's in one step; it keeps its mode, and what a symlink points to is replaced."""
+    path = os.path.realpath(path)
+    try:
+        mode = os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0o644
+        opened, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".mip-salt-")
+        try:
+            with os.fdopen(opened, "w", encoding="utf-8") as out:
+                os.fchmod(out.fileno(), mode)
+                out.write(text)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as err:
+        raise CommandExecutionError(_clean(f"{path} cannot be written: {err.strerror}", 200)) from err
 
 
 def _hostname() -> str:

@@ -162,3 +162,79 @@ def test_what_was_not_confirmed_differs(host, confirmed):
 def test_an_empty_machine_id_is_never_the_same(host, tmp_path):
     Path(tmp_path / "machine-id").write_text("")
     assert not host.verify("brain-wk1", "")["same"]
+
+
+# --- another hostname: the kernel's own is not touched here; tests/integration renames lab nodes ----------------
+
+
+@pytest.fixture
+def renamable(host, tmp_path, monkeypatch):
+    """A machine without systemd, named brain-wk1, that takes a new name as the kernel would."""
+    monkeypatch.setattr(host, "HOSTNAME_FILE", str(tmp_path / "hostname"))
+    monkeypatch.setattr(host, "HOSTS", str(tmp_path / "hosts"))
+    monkeypatch.setattr(host, "SYSTEMD", str(tmp_path / "no-systemd"))
+    named = ["brain-wk1"]
+    monkeypatch.setattr(host, "_hostname", lambda: named[-1])
+    monkeypatch.setattr(host.socket, "sethostname", named.append)
+    (tmp_path / "hostname").write_text("brain-wk1\n")
+    (tmp_path / "hosts").write_text(HOSTS)
+    host.named = named
+    return host
+
+
+HOSTS = "127.0.0.1 localhost\n127.0.1.1 brain-wk1 # cloud\n10.0.0.11\tbrain-ms\n::1 localhost ip6-localhost\n"
+
+
+def test_a_new_hostname_counts_now_and_after_a_reboot_and_resolves(renamable, tmp_path):
+    assert renamable.set_hostname("chuv-wk1") == "chuv-wk1"
+    assert renamable.named == ["brain-wk1", "chuv-wk1"]
+    assert (tmp_path / "hostname").read_text() == "chuv-wk1\n"
+    assert (tmp_path / "hosts").read_text() == HOSTS.replace(
+        "127.0.1.1 brain-wk1 # cloud", "127.0.1.1\tchuv-wk1 # cloud"
+    )
+
+
+def test_the_name_it_has_is_not_set_again(renamable, tmp_path):
+    (tmp_path / "hosts").write_text("127.0.1.1\tbrain-wk1\n")
+    before = (tmp_path / "hosts").stat().st_ino
+    assert renamable.set_hostname("brain-wk1") == "brain-wk1"
+    assert renamable.named == ["brain-wk1"]
+    assert (tmp_path / "hosts").stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    ("hosts", "line"),
+    [
+        ("127.0.0.1 localhost\n", "127.0.1.1\ta.chuv.ch a"),
+        ("", "127.0.1.1\ta.chuv.ch a"),
+        ("127.0.1.1 brain-wk1.old.ch brain-wk1 db\n", "127.0.1.1\ta.chuv.ch a db"),
+        ("127.0.1.1 brain-wk1 brain-wk1\n127.0.1.1 brain-wk1\n", "127.0.1.1\ta.chuv.ch a"),
+    ],
+)
+def test_the_line_of_the_own_name_is_written_once_and_keeps_other_names(renamable, tmp_path, hosts, line):
+    (tmp_path / "hosts").write_text(hosts)
+    renamable.set_hostname("a.chuv.ch")
+    assert [text for text in (tmp_path / "hosts").read_text().splitlines() if text.startswith("127.0.1.1")] == [line]
+
+
+def test_a_domain_beside_the_name_stays(renamable, tmp_path):
+    (tmp_path / "hosts").write_text("127.0.1.1 brain-wk1.chuv.ch brain-wk1\n")
+    renamable.set_hostname("wk1")
+    assert (tmp_path / "hosts").read_text() == "127.0.1.1\twk1.chuv.ch wk1\n"
+
+
+@pytest.mark.parametrize("name", ["", "WK1", "localhost", "-x", "a b", "a\n127.0.0.1 b", "a" * 64, None, 3, "--static"])
+def test_what_is_no_hostname_is_refused_before_anything_changes(renamable, tmp_path, name):
+    with pytest.raises(CommandExecutionError, match="not a hostname"):
+        renamable.set_hostname(name)
+    assert (renamable.named, (tmp_path / "hosts").read_text()) == (["brain-wk1"], HOSTS)
+
+
+def test_a_name_that_cannot_be_set_leaves_the_old_one_in_hosts(renamable, tmp_path, monkeypatch):
+    def refuse(name):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(renamable.socket, "sethostname", refuse)
+    with pytest.raises(CommandExecutionError, match="the hostname cannot be set: Operation not permitted"):
+        renamable.set_hostname("chuv-wk1")
+    assert (tmp_path / "hosts").read_text() == HOSTS
