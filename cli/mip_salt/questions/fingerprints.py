@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mip_salt.errors import TrustRefused
 from mip_salt.federation.address import join_address
-from mip_salt.federation.fingerprint import valid_fingerprint
+from mip_salt.federation.fingerprint import in_words, valid_fingerprint
 from mip_salt.questions.wish import Wish
 from mip_salt.terminal import Terminal
 
@@ -19,6 +19,8 @@ def show(terminal: Terminal, wish: Wish, keys: Sequence[HostKey]) -> None:
     """Show every host key that a node offers."""
     terminal.say(f"{join_address(wish.access.address, wish.access.port)} offers these host keys:")
     terminal.facts([(key.name, key.fingerprint) for key in keys])
+    words = in_words(keys[0].fingerprint).split()
+    terminal.say(f"The {keys[0].name} key in words:\n  {' '.join(words[:8])}\n  {' '.join(words[8:])}")
 
 
 def matching(wish: Wish, keys: Sequence[HostKey]) -> list[HostKey]:
@@ -50,10 +52,11 @@ def ask_to_confirm(terminal: Terminal, federation: str, wish: Wish, keys: Sequen
     show(terminal, wish, keys)
     terminal.say(
         "Compare one with what the node's own console says, or its administrator reads:\n"
-        "  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+        "  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
+        f"How to read it in words: mip-salt -f {federation} node handover {wish.id}"
     )
     while True:
-        answer = terminal.ask("Are these its keys? yes, no, or paste the fingerprint you were given")
+        answer = terminal.ask("Are these its keys? yes, no, or the fingerprint or words you were given")
         if answer.lower() in ("yes", "y"):
             return list(keys)
         if answer.lower() in ("", "no", "n"):
