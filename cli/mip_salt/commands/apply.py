@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.commands.names import complete_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,14 @@ COLUMNS = ("NODE", "ROLE", "HOSTNAME", "RESULT", "OK", "CHANGED", "FAILED", "SEC
 
 
 @click.command()
-@click.option("--node", "nodes", metavar="NODE", multiple=True, help="Only this node: its id, hostname or address.")
+@click.option(
+    "--node",
+    "nodes",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=complete_nodes,
+    help="Only this node: its id, hostname or address.",
+)
 @click.option("--test", is_flag=True, help="Say what would change, and change nothing.")
 @shared_options
 @pass_request

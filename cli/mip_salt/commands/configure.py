@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.commands.names import complete_nodes
 from mip_salt.errors import UsageError
 
 
@@ -19,7 +20,7 @@ from mip_salt.errors import UsageError
     metavar="FILE|-",
     help="Take the nodes from a YAML file, or from stdin, instead of asking.",
 )
-@click.option("--node", metavar="ID", help="Go straight to one node: ms, ui, wk1, …")
+@click.option("--node", metavar="ID", shell_complete=complete_nodes, help="Go straight to one node: ms, ui, wk1, …")
 @shared_options
 @pass_request
 def configure(request: Request, what: str, source: str | None, node: str | None) -> int:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mip_salt.commands.names import complete_federations
+
 if TYPE_CHECKING:
     from mip_salt.federation.folder import Folder
     from mip_salt.questions.passphrase import PassphraseSource
@@ -112,6 +114,7 @@ def root_options(command: F, hidden: bool = False) -> F:
             "-f",
             "--federation",
             metavar="NAME",
+            shell_complete=complete_federations,
             help="The federation; else MIP_SALT_FEDERATION, this folder's, or the only one.",
         ),
         click.option(

@@ -6,10 +6,18 @@ import click
 
 from mip_salt.commands.apply import run_apply
 from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.commands.names import complete_nodes
 
 
 @click.command()
-@click.option("--node", "nodes", metavar="NODE", multiple=True, help="Only this node: its id, hostname or address.")
+@click.option(
+    "--node",
+    "nodes",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=complete_nodes,
+    help="Only this node: its id, hostname or address.",
+)
 @shared_options
 @pass_request
 def plan(request: Request, nodes: tuple[str, ...]) -> int:

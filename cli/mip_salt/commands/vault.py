@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.commands.names import complete_entries
 from mip_salt.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def status(request: Request) -> None:
 
 
 @vault.command()
-@click.argument("name", metavar="[ID]", default="federation")
+@click.argument("name", metavar="[ID]", default="federation", shell_complete=complete_entries)
 @click.option("--secrets", is_flag=True, help="Show the values too; whoever sees your screen sees them.")
 @shared_options
 @pass_request
@@ -129,7 +131,7 @@ def view(request: Request, name: str, secrets: bool) -> None:
 
 
 @vault.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_entries)
 @click.argument("where", metavar="PATH")
 @shared_options
 @pass_request
@@ -147,13 +149,11 @@ def get(request: Request, name: str, where: str) -> None:
     if request.json_output:
         _document(request, folder, id=name, path=where, value=value)
     else:
-        import json
-
         request.terminal.raw(value if isinstance(value, str) else json.dumps(value))
 
 
 @vault.command(name="set")
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=complete_entries)
 @click.argument("where", metavar="PATH")
 @click.argument("source", metavar="[-]", required=False)
 @shared_options
@@ -192,7 +192,7 @@ def set_(request: Request, name: str, where: str, source: str | None) -> None:
 
 
 @vault.command()
-@click.argument("name", metavar="[ID]", default="federation")
+@click.argument("name", metavar="[ID]", default="federation", shell_complete=complete_entries)
 @shared_options
 @pass_request
 def edit(request: Request, name: str) -> None:
