@@ -25,7 +25,8 @@ COMMANDS = {
     "federation": "List the federations of this machine.",
     "lab": "Boot a throwaway federation on this machine, to rehearse on.",
     "schema": "Print the JSON Schema of a file that mip-salt reads.",
-    "completion": "Let the shell complete commands and options.",
+    "completion": "Let the shell complete commands, options and names.",
+    "man": "Show the manual page.",
 }
 
 

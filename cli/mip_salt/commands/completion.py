@@ -1,4 +1,4 @@
-"""`mip-salt completion`: let the shell complete commands and options."""
+"""`mip-salt completion`: let the shell complete commands, options and names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mip_salt.errors import UsageError
 @shared_options
 @pass_request
 def completion(request: Request, shell: str) -> None:
-    """Print what makes SHELL complete mip-salt's commands and options.
+    """Print what makes SHELL complete mip-salt's commands and options, and the names of federations and nodes.
 
     \b
       mip-salt completion bash > /etc/bash_completion.d/mip-salt
