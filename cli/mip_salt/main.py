@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from importlib import import_module
-from types import FrameType
 
 import click
 
 from mip_salt import __version__
 from mip_salt.commands.context import Request, root_options
 from mip_salt.errors import Interrupted, MipError
+from mip_salt.interrupts import heed
 
 # Name → what it does, in one line; commands/NAME.py holds the click command NAME.
 COMMANDS = {
@@ -84,19 +83,9 @@ def cli(ctx: click.Context) -> None:
     ctx.ensure_object(Request)
 
 
-def _stop(signum: int, frame: FrameType | None) -> None:
-    """Turn a signal into one exception wherever we are: every `with` closes what it opened, the vault too.
-
-    A handler of our own also keeps asyncio from replacing it by one that a blocking prompt would not notice.
-    """
-    signal.signal(signum, signal.SIG_IGN if signum == signal.SIGHUP else signal.default_int_handler)
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Run the command line and exit with the code that says how it went."""
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, _stop)
+    heed()
     request = Request()
     sys.exit(run(request))
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mip_salt.errors import MipError, UsageError
+from mip_salt.keyboard import read_line
 
 STYLES = {
     "ok": "green",
@@ -159,15 +160,12 @@ class Terminal:
 
     def ask(self, question: str, default: str | None = None) -> str:
         """Ask for a line; an empty answer is the default."""
-        self._need(question)
-        with _interruptible():
-            return str(click.prompt(question, default=default or "", show_default=bool(default), err=True)).strip()
+        shown = f" [{default}]" if default else ""
+        return self._line(f"{question}{shown}: ").strip() or default or ""
 
     def ask_hidden(self, question: str) -> str:
         """Ask for a secret, without echo."""
-        self._need(question)
-        with _interruptible():
-            return str(click.prompt(question, hide_input=True, default="", show_default=False, err=True))
+        return self._line(f"{question}: ", hidden=True)
 
     def choose(self, question: str, choices: Sequence[str], default: str) -> str:
         """Ask for one of several words; its first letter will do."""
@@ -182,9 +180,24 @@ class Terminal:
         """Ask yes or no; ``--yes`` answers yes."""
         if self.assume_yes:
             return True
-        self._need(question)
-        with _interruptible():
-            return bool(click.confirm(question, default=default, err=True))
+        while True:
+            answer = self._line(f"{question} [{'Y/n' if default else 'y/N'}]: ").strip().lower()
+            if not answer:
+                return default
+            if answer in ("y", "yes", "n", "no"):
+                return answer[0] == "y"
+            self.warning("Answer y or n.")
+
+    def _line(self, prompt: str, *, hidden: bool = False) -> str:
+        self._need(prompt.rstrip(": "))
+        while True:
+            try:
+                return read_line(prompt, hidden=hidden)
+            except UnicodeDecodeError:
+                self.warning("That was not UTF-8, which this terminal's text should be; once more.")
+            except KeyboardInterrupt:
+                self.err.print()
+                raise
 
     def _need(self, question: str) -> None:
         if not self.interactive:
@@ -192,12 +205,3 @@ class Terminal:
                 f"nobody is there to answer: {question}",
                 hint="Give it as an option or in a file, or run this in a terminal.",
             )
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C at a question be what it is everywhere else, in the journal too: click makes an Abort of it."""
-    try:
-        yield
-    except click.Abort:
-        raise KeyboardInterrupt from None

@@ -1,5 +1,7 @@
 """The wizard, in a real terminal of 80 columns."""
 
+import signal
+
 import pexpect
 import pytest
 import yaml
@@ -20,6 +22,7 @@ class Wizard:
 
     def __init__(self, federation, *words):
         env = {k: v for k, v in federation.environ.items() if not k.startswith("MIP_SALT_VAULT")}
+        env["PYTHONFAULTHANDLER"] = "1"
         call = ["--pusher", "--federation", federation.name, "configure", "all", *words]
         self.child = pexpect.spawn(
             str(BIN / "mip-salt"), call, env=env, encoding="utf-8", timeout=40, dimensions=(40, 80)
@@ -50,7 +53,12 @@ class Wizard:
         return self.answer("Is this the machine you mean", confirm)
 
     def end(self):
-        self.child.expect(pexpect.EOF)
+        try:
+            self.child.expect(pexpect.EOF)
+        except pexpect.TIMEOUT:
+            self.child.kill(signal.SIGABRT)  # faulthandler says where it hangs
+            self.child.expect(pexpect.EOF)
+            pytest.fail(f"it did not end: {self.child.before}")
         self.seen.append(self.child.before)
         self.child.close()
         return self.child.exitstatus
