@@ -40,4 +40,7 @@ mip:
       enabled: false
 
   # Only what differs from pillar/defaults.yaml; every setting is explained there.
-  settings: {deadline: 1800}
+  settings:
+    deadline: 1800
+    docker:
+      daemon: {log-opts: {max-size: "10m", max-file: "3"}}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from mip_salt.data import data_root
-from mip_salt.federation import model
+from mip_salt.federation import kinds
 from mip_salt.ssh.install import RESTRICT_BASTION, SUDOERS, key_line
 from salt.exceptions import CommandExecutionError
 
@@ -213,7 +213,7 @@ def test_what_is_no_users_name_is_refused(identity, user):
 
 
 def test_the_rule_for_users_is_the_federations(identity):
-    assert identity.USER.pattern == model.USER.pattern
+    assert identity.USER.pattern == kinds.USER.pattern
 
 
 def test_a_user_who_is_not_there_is_named(identity):

@@ -15,7 +15,9 @@ def folder(tmp_path):
     folder = Folder(tmp_path / "brain")
     folder.create()
     rows = "".join(f"    {name}: {{{row}, address: 10.9.9.{n}}}\n" for n, (name, row) in enumerate(ROWS.items(), 1))
-    folder.document.write_text(f"mip:\n  federation: brain\n  settings: {{jobs: 3}}\n  nodes:\n{rows}")
+    folder.document.write_text(
+        f"mip:\n  federation: brain\n  settings: {{jobs: 3, docker: {{source: docker-ce}}}}\n  nodes:\n{rows}"
+    )
     folder.identity_public.write_text("ssh-ed25519 AAAA mip-salt:brain\n")
     for name in ROWS:
         folder.entry(name).write_text(f"{HEADER}-----BEGIN PGP MESSAGE-----\n")
@@ -35,9 +37,35 @@ def test_a_node_knows_the_peers_that_its_role_talks_to(folder, node, peers):
 def test_a_node_knows_itself_its_settings_and_the_public_identity(folder):
     told = ext_pillar("wk1", {}, str(folder.path))["mip"]
     assert (told["node"]["id"], told["node"]["role"], told["node"]["user"]) == ("wk1", "worker", "mipadmin")
-    assert told["settings"]["jobs"] == 3
-    assert told["settings"]["deadline"] == 900
+    assert told["settings"]["data"]["path"] == "/data"
+    assert told["settings"]["docker"] == {"source": "docker-ce", "daemon": {}}
+    assert not {"jobs", "deadline"} & set(told["settings"])
     assert told["identity"] == {"public_key": "ssh-ed25519 AAAA mip-salt:brain"}
+
+
+NAMED = """\
+mip:
+  federation: brain
+  settings: {%s}
+  nodes:
+    ms: {role: master, address: 10.9.9.1, hostname: brain-ms}
+    ui: {role: ui, address: "fd00:8::2", hostname: brain-ui.chuv.ch}
+    wk1: {role: worker, address: wk1.chuv.ch, hostname: brain-wk1}
+    wk2: {role: worker, address: 10.9.9.4}
+    wk3: {role: worker, address: 127.0.0.1, port: 2203, hostname: brain-wk3}
+    wk4: {role: worker, address: "fe80::4%%eth0", hostname: brain-wk4}
+"""
+
+
+def test_hosts_names_the_peers_that_have_an_address_others_can_use(folder):
+    folder.document.write_text(NAMED % "")
+    assert ext_pillar("ms", {}, str(folder.path))["mip"]["hosts"] == {"brain-ui.chuv.ch": "fd00:8::2"}
+    assert ext_pillar("wk1", {}, str(folder.path))["mip"]["hosts"] == {"brain-ms": "10.9.9.1"}
+
+
+def test_hosts_is_empty_where_the_operator_wants_none(folder):
+    folder.document.write_text(NAMED % "hosts: false")
+    assert ext_pillar("wk1", {}, str(folder.path))["mip"]["hosts"] == {}
 
 
 def test_an_id_that_is_no_node_is_told_nothing(folder):

@@ -18,7 +18,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from mip_salt.errors import Damaged, MipError
 from mip_salt.federation.files import write_if_changed
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, Node, order_of, problems
+from mip_salt.federation.model import Federation, Node, order_of
+from mip_salt.federation.problems import problems
 from mip_salt.printable import printable
 
 HEADER = """\
@@ -72,7 +73,7 @@ def parse(text: str, folder_name: str, source: str = "pillar/federation.sls") ->
         federation = Federation.model_validate(document["mip"])
     except ValidationError as err:
         raise Damaged(
-            "\n".join([f"{source} has errors:", *(f"  {line}" for line in problems(err, "mip."))]),
+            "\n".join([f"{source} has errors:", *(f"  {line}" for line in problems(err, Federation, "mip."))]),
             hint="Mend the lines named.",
         ) from None
     if federation.federation != folder_name:

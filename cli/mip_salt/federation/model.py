@@ -6,14 +6,15 @@ import re
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StrictStr, model_validator
 
 from mip_salt.federation.address import valid_address, valid_hostname
 from mip_salt.federation.folder import NAME
+from mip_salt.federation.kinds import Strict, User, matching
+from mip_salt.federation.problems import did_you_mean
+from mip_salt.federation.settings import Settings
 
 NODE_ID = re.compile(r"(ms|ui|wk[1-9][0-9]{0,2})\Z")
-# What useradd of Debian allows; never an option, never a shell's word.
-USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
 MACHINE_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -43,15 +44,6 @@ def order_of(node: str) -> tuple[int, int]:
     return (0, 0) if node == "ms" else (1, 0) if node == "ui" else (2, int(node[2:]))
 
 
-def _matching(pattern: re.Pattern[str], rule: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not pattern.match(text):
-            raise ValueError(rule)
-        return text
-
-    return AfterValidator(check)
-
-
 def _one_line(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must be one line of printable text")
@@ -60,16 +52,9 @@ def _one_line(text: str) -> str:
 
 Address = Annotated[StrictStr, AfterValidator(valid_address)]
 Hostname = Annotated[StrictStr, AfterValidator(valid_hostname)]
-MachineId = Annotated[StrictStr, _matching(MACHINE_ID, "a machine-id is 32 of 0-9 and a-f, in quotes")]
-User = Annotated[StrictStr, _matching(USER, "a user's name is a-z, 0-9, _ and -, not starting with a digit or -")]
+MachineId = Annotated[StrictStr, matching(MACHINE_ID, "a machine-id is 32 of 0-9 and a-f, in quotes")]
 Site = Annotated[StrictStr, Field(max_length=80), AfterValidator(_one_line)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
-
-
-class Strict(BaseModel):
-    """No field but those named here."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Access(Strict):
@@ -91,15 +76,6 @@ class Node(Access):
     enabled: Annotated[bool, Field(strict=True)] = True
 
 
-class Settings(Strict):
-    """What an operator may change for a whole federation."""
-
-    deadline: Annotated[int, Field(strict=True, ge=10, le=86400)] = Field(
-        default=900, description="seconds that one node may take for one run"
-    )
-    jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(default=24, description="nodes worked on at once")
-
-
 class Versions(Strict):
     """Which MIP goes with which exareme."""
 
@@ -117,21 +93,22 @@ def check_nodes(nodes: dict[str, Any]) -> None:
         if where in seen:
             raise ValueError(f"{name} has the address of {seen[where]}")
         seen[where] = name
+        near = did_you_mean(node.bastion or "", [other for other in nodes if other != name])
         if node.bastion and (node.bastion == name or node.bastion not in nodes):
-            raise ValueError(f"{name}: its bastion {node.bastion!r} is not another node here")
+            raise ValueError(f"{name}: its bastion {node.bastion!r} is not another node here{near}")
         if node.bastion and nodes[node.bastion].bastion:
             raise ValueError(f"{name}: its bastion {node.bastion!r} is itself behind a bastion")
 
 
-NodeId = Annotated[StrictStr, _matching(NODE_ID, "a node's id is ms (master), ui, or wk1, wk2, … (workers)")]
+NodeId = Annotated[StrictStr, matching(NODE_ID, "a node's id is ms (master), ui, or wk1, wk2, … (workers)")]
 
 
 class Federation(Strict):
     """One federation: its nodes and what differs from the defaults."""
 
-    federation: Annotated[StrictStr, _matching(NAME, "1 to 32 of a-z, 0-9 and -")]
+    federation: Annotated[StrictStr, matching(NAME, "1 to 32 of a-z, 0-9 and -")]
     versions: Versions = Versions()
-    nodes: dict[NodeId, Node] = {}
+    nodes: dict[NodeId, Node] = Field(default={})
     settings: Settings = Settings()
 
     @model_validator(mode="after")
@@ -146,23 +123,3 @@ class Federation(Strict):
     def enabled(self) -> list[str]:
         """Return the ids of the nodes that commands work on."""
         return [name for name in self.ids() if self.nodes[name].enabled]
-
-
-def problems(error: ValidationError, prefix: str = "") -> list[str]:
-    """Return every error of a document, each with its path, in words.
-
-    prefix
-        What stands before each path, for a document that is part of another.
-    """
-    lines = []
-    for item in error.errors(include_url=False, include_input=False):
-        path = ".".join(str(part) for part in item["loc"] if part != "[key]")
-        text = str(item["msg"]).removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            text = "is not a setting here (misspelt?)"
-        elif item["type"] == "string_type":
-            text = "must be text: write it in quotes"
-        elif item["type"] == "missing":
-            text = "is missing"
-        lines.append(": ".join(filter(None, (f"{prefix}{path}".strip("."), text))))
-    return lines

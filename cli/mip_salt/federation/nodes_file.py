@@ -10,7 +10,9 @@ from mip_salt.errors import UsageError
 from mip_salt.federation.document import parse_yaml
 from mip_salt.federation.fingerprint import valid_fingerprint
 from mip_salt.federation.folder import NAME
-from mip_salt.federation.model import Access, NodeId, Strict, check_nodes, problems
+from mip_salt.federation.kinds import Strict
+from mip_salt.federation.model import Access, NodeId, check_nodes
+from mip_salt.federation.problems import problems
 from mip_salt.printable import printable
 
 Fingerprint = Annotated[StrictStr, AfterValidator(valid_fingerprint)]
@@ -57,7 +59,7 @@ def parse_nodes_file(text: str, source: str) -> NodesFile:
     try:
         return NodesFile.model_validate(document)
     except ValidationError as err:
-        lines = "\n".join(f"  {line}" for line in problems(err))
+        lines = "\n".join(f"  {line}" for line in problems(err, NodesFile))
         raise UsageError(
             f"{printable(source)} has errors:\n{lines}", hint="mip-salt schema nodes-file describes it."
         ) from None

@@ -6,10 +6,9 @@ vault's signed entry, never from here.
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 
 def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str, Any]:
@@ -29,9 +28,9 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
     Raises Damaged if the federation's document cannot be read, or the node's entry is not a vault's: the pillar then
     has errors, and no state runs.
     """
-    from mip_salt.data import data_root
     from mip_salt.federation.document import load
     from mip_salt.federation.folder import Folder
+    from mip_salt.federation.settings import PUSHERS
 
     place = Folder(Path(folder))
     federation = load(place)
@@ -39,7 +38,6 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
     if node is None:
         return {}
     _refuse_unsealed(place, minion_id)
-    defaults = yaml.safe_load((data_root() / "pillar" / "defaults.yaml").read_text("utf-8")) or {}
     me = {
         "id": minion_id,
         "role": str(node.role),
@@ -48,12 +46,14 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
         "user": node.user,
         "is_bastion": any(other.bastion == minion_id for other in federation.nodes.values()),
     }
+    peers = _peers(federation, minion_id)
     return {
         "mip": {
             "federation": federation.federation,
             "node": me,
-            "settings": {**defaults.get("settings", {}), **federation.settings.model_dump(mode="json")},
-            "peers": _peers(federation, minion_id),
+            "settings": federation.settings.model_dump(mode="json", exclude=PUSHERS),
+            "peers": peers,
+            "hosts": _hosts(peers) if federation.settings.hosts else {},
             "identity": {"public_key": place.identity_public.read_text("utf-8").strip()},
         }
     }
@@ -89,3 +89,19 @@ def _peers(federation: Any, minion_id: str) -> dict[str, Any]:
         for name, peer in federation.nodes.items()
         if name != minion_id and "master" in (role, peer.role.value)
     }
+
+
+def _hosts(peers: dict[str, Any]) -> dict[str, str]:
+    """Return the peers that a node's /etc/hosts should name, each with its address.
+
+    A name is left to DNS; a loopback or link-local address is the pusher's own way to a node, and no peer's.
+    """
+    hosts = {}
+    for peer in peers.values():
+        try:
+            address = ipaddress.ip_address(peer["address"])
+        except ValueError:
+            continue
+        if peer["hostname"] and not (address.is_loopback or address.is_link_local):
+            hosts[peer["hostname"]] = str(address)
+    return hosts

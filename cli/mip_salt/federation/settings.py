@@ -1,0 +1,79 @@
+"""What an operator may set for a whole federation; ``pillar/defaults.yaml`` explains each for him."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, JsonValue, StrictStr
+
+from mip_salt.federation.kinds import Group, Strict, User
+
+# What the pusher alone needs: no node is told.
+PUSHERS = {"deadline", "jobs"}
+SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib(32|64|x32)?|proc|root|run|sbin|sys|tmp|usr|var)?(/|\Z)")
+PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*){1,16}\Z")
+DAEMON_KEY = re.compile(r"[a-z][a-z0-9-]{0,63}\Z")
+
+
+def _data_path(path: str) -> str:
+    if not PATH.match(path):
+        raise ValueError("must be an absolute path of A-Z, a-z, 0-9, _, . and -, without a / at its end")
+    if SYSTEM.match(path) and not path.startswith("/var/"):
+        raise ValueError(f"{path} is the system's own")
+    return path
+
+
+def _daemon(keys: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what would keep the engine from starting, as far as it can be known here."""
+    for key in keys:
+        if not DAEMON_KEY.match(key):
+            raise ValueError(f"{key!r} is not a key of dockerd: they are of a-z, 0-9 and -, like log-driver")
+    if "hosts" in keys:
+        # Measured, docker.io 20.10 and 26.1: docker.service names -H too, and the engine refuses both at once.
+        raise ValueError("hosts is set by docker.service already; with both, the engine would not start")
+    options = keys.get("log-opts")
+    if isinstance(options, dict):
+        for name, value in options.items():
+            if not isinstance(value, str):
+                raise ValueError(f'log-opts.{name} must be text: write it in quotes, "{value}"')
+    return keys
+
+
+class Data(Strict):
+    """Where a federation's data lie on its nodes, and whose they are."""
+
+    path: Annotated[StrictStr, AfterValidator(_data_path)] = Field(
+        default="/data", description="the data of federation F lie in PATH/F"
+    )
+    user: User = Field(default="mipadmin", description="who owns them; made if missing, without a password")
+    group: Group = Field(default="mipadmin", description="their group; made if missing")
+    groups: list[Group] = Field(default=[], description="further groups of that user, such as docker")
+
+
+class Docker(Strict):
+    """The Docker engine."""
+
+    source: Literal["distribution", "docker-ce"] = Field(
+        default="distribution", description="where an engine comes from on a node that has none"
+    )
+    daemon: Annotated[dict[StrictStr, JsonValue], AfterValidator(_daemon)] = Field(
+        default={}, description="keys merged into /etc/docker/daemon.json; null removes one"
+    )
+
+
+class Settings(Strict):
+    """What an operator may change for a whole federation."""
+
+    deadline: Annotated[int, Field(strict=True, ge=10, le=86400)] = Field(
+        default=900, description="seconds that one node may take for one run"
+    )
+    jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(default=24, description="nodes worked on at once")
+    data: Data = Data()
+    docker: Docker = Docker()
+    hosts: Annotated[bool, Field(strict=True)] = Field(
+        default=True, description="write the peers of a node into its /etc/hosts"
+    )
+    time_sync: Annotated[bool, Field(strict=True)] = Field(
+        default=True, description="keep the nodes' clocks right; an NTP daemon already there is left alone"
+    )

@@ -1,0 +1,109 @@
+"""The federation's settings: what is refused, where it stands, and what was probably meant."""
+
+import pytest
+from mip_salt.errors import Damaged
+from mip_salt.federation.document import parse
+from mip_salt.federation.settings import Settings
+
+NODES = "nodes: {ms: {role: master, address: 10.0.0.1}, wk1: {role: worker, address: 10.0.0.2, bastion: ms}}"
+
+
+def settings(text):
+    return parse(f"mip: {{federation: brain, {NODES}, settings: {{{text}}}}}", "brain").settings
+
+
+def refused(document):
+    with pytest.raises(Damaged) as caught:
+        parse(f"mip: {{federation: brain, {document}}}", "brain")
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_what_is_not_set_is_the_default():
+    assert settings("docker: {source: docker-ce}") == Settings(docker={"source": "docker-ce"})
+    assert settings("") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "meant"),
+    [
+        ("settings: {jbos: 1}", "mip.settings.jbos", "did you mean jobs?"),
+        ("settings: {time-sync: true}", "mip.settings.time-sync", "did you mean time_sync?"),
+        ("settings: {Hosts: true}", "mip.settings.Hosts", "did you mean hosts?"),
+        ("settings: {data: {usr: a}}", "mip.settings.data.usr", "did you mean user?"),
+        ("settings: {docker: {deamon: {}}}", "mip.settings.docker.deamon", "did you mean daemon?"),
+        ("settings: {daemon: {}}", "mip.settings.daemon", "it belongs under mip.settings.docker"),
+        ("deadline: 3", "mip.deadline", "it belongs under mip.settings"),
+        ("settings: {machine_id: a}", "mip.settings.machine_id", "it belongs under mip.nodes.<id>"),
+        ("nodes: {ms: {role: master, address: a, jobs: 2}}", "mip.nodes.ms.jobs", "it belongs under mip.settings"),
+        ("nodes: {ms: {role: master, adress: a}}", "mip.nodes.ms.adress", "did you mean address?"),
+        ("settings: {docker: {zzz: 1}}", "mip.settings.docker.zzz", "here: source, daemon"),
+        ("sittings: {}", "mip.sittings", "did you mean settings?"),
+    ],
+)
+def test_a_name_that_is_no_setting_is_answered_with_the_one_that_is_meant(written, path, meant):
+    assert f"{path}: is not a setting here ({meant})" in refused(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        (
+            "settings: {docker: {source: docker_ce}}",
+            "mip.settings.docker.source: must be distribution or docker-ce (did you mean docker-ce?)",
+        ),
+        (
+            "nodes: {ms: {role: mastr, address: a}}",
+            "mip.nodes.ms.role: must be master, ui or worker (did you mean master?)",
+        ),
+        ("nodes: {ms: {role: 7, address: a}}", "mip.nodes.ms.role: must be master, ui or worker"),
+    ],
+)
+def test_one_of_a_few_words_is_answered_with_them(written, answer):
+    assert answer in refused(written)
+
+
+def test_a_bastion_that_is_no_node_is_answered_with_the_closest():
+    nodes = "nodes: {wk1: {role: worker, address: a}, wk2: {role: worker, address: b, bastion: wk}}"
+    assert any("'wk' is not another node here (did you mean wk1?)" in line for line in refused(nodes))
+
+
+@pytest.mark.parametrize("path", ["/data", "/srv/mip/data", "/var/lib/mip", "/library", "/data-1"])
+def test_data_may_lie_where_people_keep_them(path):
+    assert settings(f"data: {{path: {path}}}").data.path == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "data", "/data/", "/data/../etc", "/etc", "/etc/mip", "/usr", "/var", "/lib64/x", "/a b", "//a", "/-r"],
+)
+def test_data_may_not_lie_where_the_system_is(path):
+    assert any(
+        line.startswith("mip.settings.data.path: ") for line in refused(f'settings: {{data: {{path: "{path}"}}}}')
+    )
+
+
+@pytest.mark.parametrize(
+    ("daemon", "reason"),
+    [
+        ("{hosts: []}", "hosts is set by docker.service already"),
+        ("{log-opts: {max-file: 3}}", 'log-opts.max-file must be text: write it in quotes, "3"'),
+        ("{log_driver: local}", "'log_driver' is not a key of dockerd"),
+        ("{1: 2}", "must be text"),
+        ("[]", "valid dictionary"),
+    ],
+)
+def test_what_would_keep_the_engine_from_starting_is_refused(daemon, reason):
+    (line,) = refused(f"settings: {{docker: {{daemon: {daemon}}}}}")
+    assert line.startswith("mip.settings.docker.daemon")
+    assert reason in line
+
+
+def test_other_keys_of_the_engine_are_taken_as_they_are():
+    daemon = settings('docker: {daemon: {mtu: 1450, debug: null, log-opts: {max-size: "10m"}, dns: [10.0.0.2]}}').docker
+    assert daemon.daemon == {"mtu": 1450, "debug": None, "log-opts": {"max-size": "10m"}, "dns": ["10.0.0.2"]}
+
+
+@pytest.mark.parametrize("text", ['hosts: "yes"', "time_sync: 1", "hosts: null", 'jobs: "3"', "data: {user: -r}"])
+def test_a_value_of_another_kind_is_refused_with_its_path(text):
+    (line,) = refused(f"settings: {{{text}}}")
+    assert line.startswith("mip.settings.")
