@@ -7,6 +7,7 @@ import re
 import click
 
 from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.commands.names import complete_nodes
 
 WORDS = {"ok": "reachable"}
 # "Debian GNU/Linux 12 (bookworm)" is "Debian 12" in a table of 80 columns.
@@ -14,7 +15,14 @@ SHORT = re.compile(r" GNU/Linux| \([a-z ]+\)")
 
 
 @click.command()
-@click.option("--node", "nodes", metavar="NODE", multiple=True, help="Only this node: its id, hostname or address.")
+@click.option(
+    "--node",
+    "nodes",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=complete_nodes,
+    help="Only this node: its id, hostname or address.",
+)
 @shared_options
 @pass_request
 def status(request: Request, nodes: tuple[str, ...]) -> int:

@@ -1,0 +1,21 @@
+"""`mip-salt node`: look after one node; each command in a file of its own."""
+
+from __future__ import annotations
+
+import click
+
+from mip_salt.commands.lazy import LazyGroup
+
+HERE = "mip_salt.commands.node"
+COMMANDS = {
+    "list": (f"{HERE}.list", "List the federation's nodes; ask none anything."),
+    "trust": (f"{HERE}.trust", "Trust a node again after its host key changed."),
+    "disable": (f"{HERE}.switch", "Leave nodes out of every command."),
+    "enable": (f"{HERE}.switch", "Let every command work on nodes again."),
+    "remove": (f"{HERE}.remove", "Take the identity off a node, and forget it."),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS)
+def node() -> None:
+    """Look after nodes: list, disable and enable them, trust one again, remove one."""
