@@ -105,7 +105,11 @@ class Terminal:
         if error.hint:
             self._print("  " + error.hint.replace("\n", "\n  "), indent=2)
         if error.command:
-            self.err.print(Text(f"  Again: {error.command}"))
+            self.command(error.command)
+
+    def command(self, command: str) -> None:
+        """Show the command that does it again, on one line, to be copied."""
+        self.err.print(Text(f"  Again: {command}"))
 
     def data(self, text: str) -> None:
         """Print what the command was asked for."""

@@ -1,7 +1,7 @@
 """State runs are read row by row, from data that the node may have made up."""
 
 import pytest
-from mip_salt.remote.states import COMMENT, MAX_ROWS, state_run
+from mip_salt.remote.states import COMMENT, MAX_DIFF, MAX_ROWS, state_run
 
 
 def row(result=True, run=0, **more):
@@ -81,3 +81,20 @@ def test_a_list_too_long_is_cut_but_counted_and_keeps_its_failures():
     assert len(run.rows) == MAX_ROWS
     assert run.ok == MAX_ROWS + 9
     assert len(run.failures()) == 1
+
+
+def test_what_changed_is_told_in_lines_and_kept_out_of_every_log():
+    changes = {"diff": "-a\n+\tb\x1b[2J", "mode": "0644", "pkg": {"old": "", "new": "1.2"}}
+    row_ = state_run({key(): row(changes=changes)}).rows[0]
+    assert row_.diff == ("-a", "+   b\ufffd[2J", "mode: 0644", "pkg: nothing → 1.2")
+    assert "0644" not in repr(row_)
+
+
+def test_a_flood_of_lines_is_cut():
+    changes = {str(n): "x\n" * 10_000 for n in range(50)}
+    assert len(state_run({key(): row(changes=changes)}).rows[0].diff) == MAX_DIFF
+
+
+@pytest.mark.parametrize(("sls", "kept"), [("mip.docker", "mip.docker"), ("../x", ""), ("-o", ""), (7, ""), (None, "")])
+def test_only_a_plain_name_of_a_file_of_states_is_kept(sls, kept):
+    assert state_run({key(): row(__sls__=sls)}).rows[0].sls == kept

@@ -61,3 +61,14 @@ def test_a_name_that_fits_none_is_refused_with_all_nodes(name):
         select(FEDERATION, [name])
     assert "wk10 (brain-wk10, 2001:db8::1)" in caught.value.hint
     assert "\x1b" not in str(caught.value)
+
+
+def test_a_role_leaves_its_nodes_of_those_that_are_named():
+    assert select(FEDERATION, [], ["worker"]) == [name for name in select(FEDERATION, []) if name.startswith("wk")]
+    assert select(FEDERATION, ["ms", "wk1"], ["worker", "ui"]) == ["wk1"]
+
+
+def test_a_role_that_no_chosen_node_has_is_refused_with_the_chosen():
+    with pytest.raises(UsageError, match="no node chosen has the role ui") as refused:
+        select(FEDERATION, ["wk1"], ["ui"])
+    assert "wk1" in refused.value.hint

@@ -4,7 +4,7 @@ import pytest
 from mip_salt.errors import UsageError
 from mip_salt.vault.entries import Entry
 from mip_salt.vault.strict_yaml import read_entry, write_entry
-from mip_salt.vault.values import MASK, get_value, parse_path, put_value, refuse_reserved, same, shown
+from mip_salt.vault.values import MASK, get_value, parse_path, put_value, refuse_reserved, same, secrets_of, shown
 
 MACHINE = {"hostname": "brain-wk1", "machine_id": "a" * 32}
 ENTRY = Entry(
@@ -202,3 +202,9 @@ class TestAnEntryAsYaml:
 
     def test_a_certificate_is_shown_line_by_line(self):
         assert write_entry({"cert": "-----BEGIN\nabc\n"}) == "cert: |\n  -----BEGIN\n  abc\n"
+
+
+def test_secrets_are_every_text_but_what_proves_the_machine_the_longest_first():
+    entry = Entry({**ENTRY.pillar, "key": "line one\nline two!\n\nx"}, {"password": "kept", "short": "abc"})
+    assert secrets_of(entry) == ["line two!", "line one", "s3cret", "5432", "kept"]
+    assert set(secrets_of(entry)) & {"abc", "x", *MACHINE.values()} == set()

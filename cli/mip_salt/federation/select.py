@@ -10,18 +10,25 @@ from mip_salt.federation.model import Federation
 from mip_salt.printable import printable
 
 
-def select(federation: Federation, wanted: Sequence[str]) -> list[str]:
+def select(federation: Federation, wanted: Sequence[str], roles: Sequence[str] = ()) -> list[str]:
     """Return the ids of the nodes that are named, each once, in the federation's order; all of them if none is named.
 
     wanted
         Ids, hostnames or addresses (also ``address:port``), whole and exact. An id always means the node of that id.
+    roles
+        Of these, only the nodes with one of these roles; of any role if none is given.
 
-    Raises UsageError, listing the candidates, for a name that no node has, or that several have.
+    Raises UsageError, listing the candidates, for a name that no node has, or that several have; and if nothing is
+    left of nodes that there are.
     """
-    if not wanted:
-        return federation.ids()
-    chosen = {_one(federation, name.strip()) for name in wanted}
-    return [name for name in federation.ids() if name in chosen]
+    chosen = {_one(federation, name.strip()) for name in wanted} if wanted else set(federation.ids())
+    left = [name for name in federation.ids() if name in chosen and (not roles or federation.nodes[name].role in roles)]
+    if chosen and not left:
+        raise UsageError(
+            f"no node chosen has the role {' or '.join(roles)}",
+            hint=f"They are: {_listing(federation, sorted(chosen))}",
+        )
+    return left
 
 
 def _one(federation: Federation, name: str) -> str:

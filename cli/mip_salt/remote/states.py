@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from mip_salt.printable import printable
@@ -14,7 +16,9 @@ STATE_RUNS = frozenset(
 )
 MAX_ROWS = 2000
 MAX_CHANGES = 8
+MAX_DIFF = 200  # lines of one state
 COMMENT = 500
+SLS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class StateRow:
         Names of what changed, never the values: those may be secrets.
     seconds
         Time it took on the node.
+    sls
+        The file of states that it stands in, as Salt names it; empty if the node does not tell.
+    diff
+        What changed, in lines; it may hold secrets, so it is shown only to an operator who asks for it.
     """
 
     id: str
@@ -36,6 +44,13 @@ class StateRow:
     comment: str
     changes: tuple[str, ...] = ()
     seconds: float = 0.0
+    sls: str = ""
+    diff: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def would_change(self) -> bool:
+        """Say whether it changed something, or would if this were no test."""
+        return self.result is None or (self.result is True and bool(self.changes))
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,10 @@ class StateRun:
     def failures(self) -> list[StateRow]:
         """Return the rows that failed."""
         return [row for row in self.rows if row.result is False]
+
+    def changes(self) -> list[StateRow]:
+        """Return the rows that changed something, or would."""
+        return [row for row in self.rows if row.would_change]
 
 
 def state_run(data: Any) -> StateRun | None:
@@ -67,7 +86,7 @@ def state_run(data: Any) -> StateRun | None:
         rows.append(row)
     rows.sort(key=lambda pair: pair[0])
     states = [row for _, row in rows]
-    changed = sum(row.result is None or (row.result is True and bool(row.changes)) for row in states)
+    changed = sum(row.would_change for row in states)
     failed = sum(row.result is False for row in states)
     # Failures are kept first when the list is too long: they are what it is read for.
     kept = states if len(states) <= MAX_ROWS else sorted(states, key=lambda row: row.result is not False)
@@ -94,7 +113,28 @@ def _row(key: Any, value: Any) -> tuple[float, StateRow] | None:
         comment=_comment(value.get("comment")),
         changes=names,
         seconds=_number(value.get("duration")) / 1000,
+        sls=sls if isinstance(sls := value.get("__sls__"), str) and SLS.fullmatch(sls) else "",
+        diff=tuple(islice(_diff(changes), MAX_DIFF)),
     )
+
+
+def _diff(changes: Any) -> Iterator[str]:
+    """Tell what changed: a state's own diff, else each name with what it was and is."""
+    rows = islice(changes.items(), MAX_CHANGES) if isinstance(changes, Mapping) else [("", changes)] if changes else []
+    for name, value in rows:
+        if isinstance(value, str) and "\n" in value:
+            yield from (printable(line.expandtabs(4)) for line in islice(value.splitlines(), MAX_DIFF))
+            continue
+        shown = f"{_brief(value['old'])} → {_brief(value['new'])}" if _is_change(value) else _brief(value)
+        yield f"{printable(name, 60)}: {shown}" if name else shown
+
+
+def _is_change(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"old", "new"}
+
+
+def _brief(value: Any) -> str:
+    return printable(value) if value not in ("", None) else "nothing"
 
 
 def _comment(comment: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mip_salt.errors import UsageError
@@ -15,6 +15,7 @@ MASK = "••••"
 PARTS = ("pillar", "admin")
 MACHINE = ("pillar", "mip", "identity")  # hostname and machine-id, which the operator confirmed: not secret
 IDENTITY = ("admin", "identity_passphrase")  # opens the federation's SSH key: shown to nobody
+SHORTEST = 4  # characters; what is shorter would hide half of any text, and is no secret worth the name
 Path = tuple[str, ...]
 
 
@@ -132,3 +133,19 @@ def _keys(part: Any) -> Sequence[str]:
     if isinstance(part, dict):
         return [printable(key, 60) for key in part]
     return [str(number) for number in range(len(part))] if isinstance(part, list) else []
+
+
+def secrets_of(entry: Entry) -> list[str]:
+    """Return every text that an entry keeps and that is not for all eyes, line by line, the longest first."""
+    body = copy.deepcopy(_body(entry))
+    body["pillar"].get("mip", {}).pop("identity", None)
+    lines = {line for text in _texts(body) for line in text.splitlines() if len(line) >= SHORTEST}
+    return sorted(lines, key=lambda line: (-len(line), line))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+    elif not isinstance(value, bool) and value is not None:
+        yield str(value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
-from mip_salt.remote.results import NodeResult
+from mip_salt.remote.results import NodeResult, Progress
 from mip_salt.remote.run import collect, run
 
 
@@ -17,12 +17,14 @@ class Event:
     """Something that happened on the way.
 
     what
-        ``skipped`` (disabled), ``started``, ``done`` (then with its result), or ``tick``, which is no node's.
+        ``skipped`` (disabled), ``started``, ``progress`` (then with how far it is), ``done`` (then with its result),
+        or ``tick``, which is no node's.
     """
 
     what: str
     node: str = ""
     result: NodeResult | None = None
+    progress: Progress | None = None
 
 
 def apply(
@@ -62,5 +64,6 @@ def apply(
         jobs=federation.settings.jobs,
         on_start=lambda name: on_event(Event("started", name)),
         on_tick=lambda: on_event(Event("tick")),
+        on_progress=lambda at: on_event(Event("progress", at.node, progress=at)),
     )
     return collect(results, enabled, lambda result: on_event(Event("done", result.id, result)))
