@@ -4,12 +4,31 @@ import copy
 import os
 
 import pytest
+from mip_salt.federation.settings import PUSHERS, Settings
 from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKkz3qkBqLhQ9kqtpg1KJyWFKsd0cTBHD3ZMxkOyE4Qb mip-salt:brain"
 MACHINE_ID = "104a81cbac7c46d7a67f2a2d8553ec55"
 HOSTNAME = os.uname().nodename
 ROLES = ["master", "ui", "worker"]
+EVERY_NODE = [
+    ("mip-host-verified", "mip_host.verified"),
+    ("mip-identity-present", "mip_identity.present"),
+    ("mip-data-group-present", "group.present"),
+    ("mip-data-user-present", "user.present"),
+    ("mip-data-root-directory", "file.directory"),
+    ("mip-data-federation-directory", "file.directory"),
+    ("mip-hosts-brain-ms-present", "host.present"),
+    ("mip-time-synchronised", "mip_time.synchronised"),
+    ("mip-docker-installed", "mip_docker.installed"),
+    ("mip-docker-running", "mip_docker.running"),
+]
+COMPONENTS = ["mip.identity", "mip.data", "mip.hosts", "mip.time", "mip.docker", "mip.compose", "mip.master"]
+ITS_OWN = {
+    "master": [("mip-master-directory", "file.directory")],
+    "ui": [("mip-compose-installed", "mip_compose.installed")],
+    "worker": [],
+}
 
 
 def pillar(role="worker", node="wk1", user="mipadmin", hostname=HOSTNAME, machine_id=MACHINE_ID):
@@ -18,8 +37,9 @@ def pillar(role="worker", node="wk1", user="mipadmin", hostname=HOSTNAME, machin
         "mip": {
             "federation": "brain",
             "node": {"id": node, "role": role, "hostname": hostname, "site": None, "user": user},
-            "settings": {"deadline": 900, "jobs": 24},
+            "settings": Settings().model_dump(mode="json", exclude=PUSHERS),
             "peers": {},
+            "hosts": {"brain-ms": "10.0.0.11"},
             "identity": {"public_key": KEY, "hostname": hostname, "machine_id": machine_id},
         }
     }
@@ -53,18 +73,85 @@ def words(chunks):
     return [(chunk["__id__"], f"{chunk['state']}.{chunk['fun']}") for chunk in chunks]
 
 
+def only_the_identity(tree):
+    """Leave out what would change this machine: an operator's component wins over the package's."""
+    folder = tree.own / "mip" / "roles"
+    folder.mkdir(parents=True)
+    (folder / "node.sls").write_text("include: [mip.host, mip.identity]\n")
+
+
+def named(chunks):
+    return {chunk["__id__"]: chunk for chunk in chunks}
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_each_role_verifies_the_machine_first_and_keeps_the_identity(tree, role):
+def test_each_role_verifies_the_machine_first_and_then_does_its_work_in_order(tree, role):
     chunks = low(tree, pillar(role))
-    assert words(chunks) == [
-        ("mip-host-verified", "mip_host.verified"),
-        ("mip-identity-present", "mip_identity.present"),
-    ]
-    first, identity = chunks
+    assert words(chunks) == EVERY_NODE + ITS_OWN[role]
+    first, identity = chunks[:2]
     assert (first["order"], first["failhard"]) == (1, True)
     assert (first["name"], first["hostname"], first["machine_id"]) == ("wk1", HOSTNAME, MACHINE_ID)
     assert (identity["name"], identity["public_key"], identity["sudo"]) == ("mipadmin", KEY, True)
     assert identity["require"] == [{"mip_host": "mip-host-verified"}]
+
+
+def test_data_are_the_users_alone_and_no_password_is_set(tree):
+    given = pillar("master")
+    given["mip"]["settings"]["data"] = {"path": "/srv/d", "user": "u", "group": "g", "groups": ["docker"]}
+    chunks = named(low(tree, given))
+    user, data = chunks["mip-data-user-present"], chunks["mip-data-federation-directory"]
+    assert (user["name"], user["optional_groups"], user["remove_groups"]) == ("u", ["g", "docker"], False)
+    assert not {"password", "hash_password", "empty_password"} & set(user)
+    assert (data["name"], data["user"], data["group"], data["mode"]) == ("/srv/d/brain", "u", "g", "0770")
+    assert not {"user", "group", "mode"} & set(chunks["mip-data-root-directory"])
+    master = chunks["mip-master-directory"]
+    assert (master["name"], master["user"], master["mode"]) == ("/opt/mip", "u", "0770")
+
+
+def test_peers_resolve_and_their_old_addresses_go(tree):
+    host = named(low(tree, pillar()))["mip-hosts-brain-ms-present"]
+    assert (host["name"], host["ip"], host["clean"]) == ("brain-ms", "10.0.0.11", True)
+
+
+def test_the_operator_leaves_out_hosts_and_time(tree):
+    given = pillar()
+    given["mip"].update(hosts={})
+    given["mip"]["settings"]["time_sync"] = False
+    assert not [chunk for chunk in low(tree, given) if chunk["state"] in ("host", "mip_time")]
+
+
+def test_the_distributions_engine_is_installed_by_default_and_its_daemon_json_left_alone(tree):
+    chunks = named(low(tree, pillar()))
+    assert chunks["mip-docker-installed"]["packages"] == ["docker.io"]
+    assert not [name for name in chunks if "daemon-json" in name or "repository" in name]
+
+
+def test_dockers_own_engine_comes_from_dockers_own_packages(tree):
+    given = pillar()
+    given["mip"]["settings"]["docker"]["source"] = "docker-ce"
+    chunks = low(tree, given)
+    order = [chunk["__id__"] for chunk in chunks if "docker" in chunk["__id__"]]
+    assert order == [
+        "mip-docker-repository-key",
+        "mip-docker-repository-list",
+        "mip-docker-installed",
+        "mip-docker-running",
+    ]
+    found = named(chunks)
+    assert found["mip-docker-installed"]["packages"] == ["docker-ce", "docker-ce-cli", "containerd.io"]
+    assert found["mip-docker-repository-key"]["source_hash"].startswith("sha256=")
+    assert "signed-by=/etc/apt/keyrings/docker.asc" in found["mip-docker-repository-list"]["contents"]
+    assert all(found[name]["unless"] == [{"fun": "mip_docker.there"}] for name in order[:2])
+
+
+def test_keys_of_the_engine_are_merged_before_it_is_held_to_run(tree):
+    given = pillar()
+    keys = {"log-opts": {"max-size": "10m"}, "debug": None, "mtu": 1450}
+    given["mip"]["settings"]["docker"]["daemon"] = keys
+    chunks = low(tree, given)
+    ids = [chunk["__id__"] for chunk in chunks]
+    assert named(chunks)["mip-docker-daemon-json-merged"]["keys"] == keys
+    assert ids.index("mip-docker-daemon-json-merged") + 1 == ids.index("mip-docker-running")
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -75,7 +162,7 @@ def test_each_role_has_a_file_that_can_be_run_alone(tree, role):
     assert {"mip-host-verified", "mip-identity-present"} <= set(high)
 
 
-@pytest.mark.parametrize("sls", ["mip.identity", *[f"mip.roles.{role}" for role in ROLES]])
+@pytest.mark.parametrize("sls", [*COMPONENTS, *[f"mip.roles.{role}" for role in ROLES]])
 def test_no_component_comes_without_the_verification(tree, sls):
     high, errors = tree(pillar()).render_highstate({"base": [sls]})
     assert errors == []
@@ -97,7 +184,7 @@ def test_root_needs_no_sudo_rule(tree):
 def test_every_value_reaches_the_state_as_it_is(tree, text):
     given = pillar(hostname=text, machine_id=text)
     given["mip"]["identity"]["public_key"] = text
-    first, identity = low(tree, given)
+    first, identity = low(tree, given)[:2]
     assert (first["hostname"], first["machine_id"], identity["public_key"]) == (text, text, text)
 
 
@@ -139,6 +226,7 @@ def test_a_node_without_its_confirmed_identity_fails_at_once_and_says_what_to_ru
 
 
 def test_the_highstate_changes_first_and_nothing_the_second_time(tree, node):
+    only_the_identity(tree)
     first = tree(pillar()).call_highstate()
     assert [(ret["__id__"], ret["result"], bool(ret["changes"])) for ret in first.values()] == [
         ("mip-host-verified", True, False),
@@ -162,6 +250,7 @@ def test_on_another_machine_the_operators_own_states_do_not_run_either(tree, nod
 
 
 def test_on_the_confirmed_machine_they_run_after_the_verification(tree, node, tmp_path):
+    only_the_identity(tree)
     own_states(tree, tmp_path)
     assert next(iter(words(low(tree, pillar())))) == ("mip-host-verified", "mip_host.verified")
     assert all(ret["result"] for ret in tree(pillar()).call_highstate().values())
@@ -173,3 +262,25 @@ def test_an_operators_component_wins_over_the_packages(tree, node):
     folder.mkdir(parents=True)
     (folder / "worker.sls").write_text("include: [mip.host]\n")
     assert words(low(tree, pillar())) == [("mip-host-verified", "mip_host.verified")]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("file", ["site.sls", "site/init.sls"])
+def test_the_operators_site_states_run_after_ours_on_every_node(tree, role, file):
+    (tree.own / "site").mkdir()
+    (tree.own / file).write_text("aaa-theirs:\n  test.nop\n")
+    assert words(low(tree, pillar(role))) == [*EVERY_NODE, *ITS_OWN[role], ("aaa-theirs", "test.nop")]
+
+
+def test_the_operators_site_states_of_a_role_run_last_and_on_no_other(tree):
+    (tree.own / "site").mkdir()
+    (tree.own / "site" / "ui.sls").write_text("aaa-of-ui:\n  test.nop\n")
+    (tree.own / "site" / "init.sls").write_text("zzz-of-all:\n  test.nop\n")
+    assert [chunk["__id__"] for chunk in low(tree, pillar("ui"))][-2:] == ["zzz-of-all", "aaa-of-ui"]
+    assert "aaa-of-ui" not in named(low(tree, pillar("worker")))
+
+
+def test_on_another_machine_the_operators_site_states_do_not_run(tree, node):
+    (tree.own / "site.sls").write_text("theirs:\n  test.nop\n")
+    (ret,) = tree(pillar(machine_id="0" * 32)).call_highstate().values()
+    assert (ret["__id__"], ret["result"]) == ("mip-host-verified", False)

@@ -34,7 +34,7 @@ def host(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("version", [(3, 8), (3, 13)])
-@pytest.mark.parametrize("name", ["mip_host.py", "mip_identity.py"])
+@pytest.mark.parametrize("name", sorted(path.name for path in SOURCE.parent.glob("*.py")))
 def test_it_is_python_of_old_and_new_nodes(name, version):
     tree = ast.parse((data_root() / "_modules" / name).read_text(), feature_version=version)
     imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}

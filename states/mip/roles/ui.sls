@@ -1,3 +1,3 @@
 include:
-  - mip.host
-  - mip.identity
+  - mip.roles.node
+  - mip.compose

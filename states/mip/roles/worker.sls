@@ -1,3 +1,2 @@
 include:
-  - mip.host
-  - mip.identity
+  - mip.roles.node

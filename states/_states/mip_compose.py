@@ -1,0 +1,61 @@
+"""
+Have a compose that runs, version 2 where the release offers it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from salt.exceptions import CommandExecutionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    __salt__: dict[str, Callable[..., Any]]
+    __opts__: dict[str, Any]
+
+__virtualname__ = "mip_compose"
+
+
+def __virtual__() -> str:
+    return __virtualname__
+
+
+def installed(name: str, packages: list[str]) -> dict[str, Any]:
+    """
+    Install a compose, unless one runs already. Apt is asked only then.
+
+    .. code-block:: yaml
+
+        mip-compose-installed:
+          mip_compose.installed:
+            - name: compose
+            - packages: [docker-compose-plugin, docker-compose-v2, docker-compose]
+
+    name
+        Only a name.
+
+    packages
+        The packages that hold one, best first: the first that apt offers is installed.
+    """
+    ret: dict[str, Any] = {"name": name, "changes": {}, "result": False, "comment": ""}
+    try:
+        found = __salt__["mip_compose.find"]()
+        if found["version"]:
+            return {**ret, "result": True, "comment": f"Already so: {found['command']} {found['version']} runs."}
+        if not __opts__["test"]:
+            __salt__["mip_apt.refresh"]()
+        offered = __salt__["mip_apt.candidates"](*packages)
+        chosen = next((package for package in packages if package in offered), "")
+        if __opts__["test"]:
+            ret["changes"] = {chosen or "compose": {"old": "", "new": offered.get(chosen, "whatever apt then offers")}}
+            return {**ret, "result": None, "comment": "A compose would be installed."}
+        if not chosen:
+            raise CommandExecutionError(f"apt here offers none of {', '.join(packages)}: look at /etc/apt")
+        ret["changes"] = __salt__["mip_apt.install"](chosen)
+        found = __salt__["mip_compose.find"]()
+        if not found["version"]:
+            raise CommandExecutionError(f"{chosen} was installed, and does not run: try docker-compose version there")
+    except CommandExecutionError as err:
+        return {**ret, "comment": f"There is no compose: {err}"}
+    return {**ret, "result": True, "comment": f"Installed: {found['command']} {found['version']}, from {chosen}."}

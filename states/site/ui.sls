@@ -1,0 +1,1 @@
+# The operator's own states for the ui, run after ours: a file of this name in his federation's states/site/ wins.
