@@ -188,7 +188,7 @@ class TestEnrol:
         assert found.facts.machine_id == host.sh("cat /etc/machine-id").strip()
         assert len(asked) == 1
         line = host.sh(f"cat /home/{USER}/.ssh/authorized_keys")
-        assert line == f"restrict {folder.identity_public.read_text('utf-8')}"
+        assert line == f"restrict,pty {folder.identity_public.read_text('utf-8')}"
         assert host.sh(f"stat -c '%a %U' /home/{USER}/.ssh /home/{USER}/.ssh/authorized_keys").split("\n")[:2] == [
             f"700 {USER}",
             f"600 {USER}",
@@ -222,7 +222,7 @@ class TestEnrol:
         host.sh(f"install -d -m 700 -o {USER} {home}; printf '{foreign}' > {home}/authorized_keys")
         host.sh(f"chown {USER} {home}/authorized_keys; chmod 640 {home}/authorized_keys")
         contact(folder, host, host.scan())
-        assert host.sh(f"cat {home}/authorized_keys").startswith(foreign + "\nrestrict ssh-ed25519")
+        assert host.sh(f"cat {home}/authorized_keys").startswith(foreign + "\nrestrict,pty ssh-ed25519")
         assert host.sh(f"stat -c %a {home}/authorized_keys").strip() == "640"
 
     def test_the_operators_own_key_opens_a_node_without_passwords(

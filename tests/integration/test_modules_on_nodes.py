@@ -37,7 +37,7 @@ def files_of(node):
 
 def add_a_second_copy(node):
     """Add the identity's key again, with other options and behind the first, so that logging in goes on."""
-    node.run(f"line=$(grep -m1 mip-salt: {KEYS}); printf 'no-pty %s\\n' \"${{line#restrict }}\" >> {KEYS}")
+    node.run(f"line=$(grep -m1 mip-salt: {KEYS}); printf 'no-pty %s\\n' \"${{line#restrict,pty }}\" >> {KEYS}")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -81,7 +81,7 @@ def test_a_trial_changes_nothing_the_first_run_mends_and_the_second_finds_nothin
     for name in NODES:
         assert next(iter(first[name])) == VERIFIED
         assert first[name][PRESENT]["changes"] == trial[name][PRESENT]["changes"]
-        assert first[name][PRESENT]["changes"]["authorized_keys"]["old"] == "duplicates: restrict; no-pty"
+        assert first[name][PRESENT]["changes"]["authorized_keys"]["old"] == "duplicates: restrict,pty; no-pty"
     assert {name: files_of(node) for name, node in nodes.items()} == sound
 
     second, code = applied(federation)
@@ -132,7 +132,7 @@ def test_a_users_symlink_leads_root_nowhere(nodes, federation):
         node.run("useradd -m mipother; mkdir ~mipother/.ssh; ln -s /etc/shadow ~mipother/.ssh/authorized_keys")
         node.run("chown -hR mipother: ~mipother/.ssh")
     before = {name: node.run(shadow) for name, node in nodes.items()}
-    key = nodes["wk1"].run(f"grep -m1 mip-salt: {KEYS}").strip().removeprefix("restrict ")
+    key = nodes["wk1"].run(f"grep -m1 mip-salt: {KEYS}").strip().removeprefix("restrict,pty ")
     answers, code = asked(federation, "mip_identity.add", "mipother", key)
     after = {name: node.run(shadow) for name, node in nodes.items()}
     for node in nodes.values():

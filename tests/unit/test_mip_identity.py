@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from mip_salt.data import data_root
 from mip_salt.federation import kinds
-from mip_salt.ssh.install import RESTRICT_BASTION, SUDOERS, key_line
+from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION, SUDOERS, key_line
 from salt.exceptions import CommandExecutionError
 
 SOURCE = data_root() / "_modules" / "mip_identity.py"
@@ -486,7 +486,7 @@ def test_the_rule_is_removed_once_and_the_file_with_the_last(identity, sudoers):
 
 
 def test_first_contact_and_the_highstate_write_the_same(identity):
-    assert identity._line(KEY, "restrict")[1] + b"\n" == key_line(KEY)
+    assert identity._line(KEY, RESTRICT)[1] + b"\n" == key_line(KEY)
     assert identity._line(KEY, RESTRICT_BASTION)[1] + b"\n" == key_line(KEY, RESTRICT_BASTION)
     assert identity._rule("mipadmin").decode().replace("mipadmin", 'line="$u') + '"' in SUDOERS
 

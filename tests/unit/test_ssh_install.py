@@ -16,7 +16,7 @@ from mip_salt.ssh.install import INSTALL, REMOVE, REMOVE_SUDOERS, RESTRICT_BASTI
 BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIIDtyDOajDVicpLhOetKM0PCHPq89eiiTMZWpjKGxGXM"
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPHPo+kFtt4o0XrYDTGxJxLqVkUIyRlsV2SAo0SHNR5z other"
 PUBLIC = f"ssh-ed25519 {BLOB} mip-salt:brain"
-LINE = f"restrict {PUBLIC}\n"
+LINE = f"restrict,pty {PUBLIC}\n"
 PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 
 
@@ -75,7 +75,7 @@ class TestInstall:
         "copy",
         [
             PUBLIC,
-            f"restrict,pty {PUBLIC}",
+            f"restrict {PUBLIC}",
             f'from="10.0.0.0/8",command="echo \\"a b\\" c" ssh-ed25519 {BLOB}',
             f"  ssh-ed25519\t{BLOB} indented",
             f"ssh-ed25519 {BLOB}\r",
@@ -130,7 +130,7 @@ class TestInstall:
     def test_other_options_replace_the_line(self, home: Path, keys: Path) -> None:
         keys.write_text(LINE)
         assert install(home, key_line(PUBLIC, RESTRICT_BASTION)) == "MIP2-changed"
-        assert keys.read_text() == f"restrict,port-forwarding {PUBLIC}\n"
+        assert keys.read_text() == f"restrict,pty,port-forwarding {PUBLIC}\n"
 
     @pytest.mark.parametrize("tool", ["awk", "mv", "sync", "chmod"])
     def test_any_failure_leaves_the_old_file_and_nothing_else(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from mip_salt.ssh.facts import one_line
 
-RESTRICT = "restrict"
-# `ssh -W` through a bastion needs it. It adds nothing to an identity that may use sudo: root can forward anyway.
-RESTRICT_BASTION = "restrict,port-forwarding"
+# A terminal for `mip-salt ssh`. Like forwarding it adds nothing to an identity that may use sudo: root makes ptys anyway.
+RESTRICT = "restrict,pty"
+# `ssh -W` through a bastion needs it.
+RESTRICT_BASTION = "restrict,pty,port-forwarding"
 CHANGED, UNCHANGED = b"MIP2-changed", b"MIP2-unchanged"
 
 

@@ -8,7 +8,7 @@ mip-identity-present:
     - name: {{ node.get('user', '') | json }}
     - public_key: {{ identity.get('public_key') | json }}
     # The nodes behind a bastion are reached by forwarding through it.
-    - options: {{ 'restrict,port-forwarding' if node.get('is_bastion') else 'restrict' }}
+    - options: {{ 'restrict,pty,port-forwarding' if node.get('is_bastion') else 'restrict,pty' }}
     - sudo: {{ (node.get('user') != 'root') | json }}
     - require:
       - mip_host: mip-host-verified
