@@ -12,6 +12,7 @@ COMMANDS = {
     "trust": (f"{HERE}.trust", "Trust a node again after its host key changed."),
     "disable": (f"{HERE}.switch", "Leave nodes out of every command."),
     "enable": (f"{HERE}.switch", "Let every command work on nodes again."),
+    "handover": (f"{HERE}.handover", "Print what a machine's administrator needs to give us an account."),
     "remove": (f"{HERE}.remove", "Take the identity off a node, and forget it."),
 }
 
