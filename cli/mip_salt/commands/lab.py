@@ -26,7 +26,10 @@ def lab() -> None:
     help="Debian's release on the nodes.",
 )
 @click.option(
-    "--docker/--no-docker", default=False, help="With a Docker engine on the nodes, or without (the default)."
+    "--docker/--no-docker",
+    default=True,
+    show_default=True,
+    help="With a Docker engine on the nodes; without, apply cannot install one: they reach no mirror.",
 )
 @click.option("--name", default="demo", show_default=True, help="What the nodes' hostnames begin with.")
 @click.option("--install-missing", is_flag=True, help="Install what this machine lacks for it, by apt-get.")

@@ -23,9 +23,10 @@ from mip_salt.lab.tools import Progress, call
 from mip_salt.printable import printable
 
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "sudo", "iproute2", "procps"]
-DOCKER = ["docker.io", "git", "iptables", "ca-certificates"]
-# Since trixie the client and compose are packages of their own.
-DOCKER_SINCE_TRIXIE = [*DOCKER, "docker-cli", "docker-compose"]
+# A lab's machines reach no mirror, so what the highstate would install is there already.
+DOCKER = ["docker.io", "docker-compose", "git", "iptables", "ca-certificates"]
+# Since trixie the client is a package of its own.
+DOCKER_SINCE_TRIXIE = [*DOCKER, "docker-cli"]
 # Nobody reads manuals in a lab. Removed at the end: mmdebstrap excludes files at half its speed (measured).
 UNREAD = "doc info locale man"
 # Work that a machine of a few hours does not need and that its first boot would wait for or be slowed by.

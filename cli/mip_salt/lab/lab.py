@@ -54,7 +54,7 @@ class Lab:
         self,
         ids: Sequence[str] = IDS,
         release: str = "bookworm",
-        docker: bool = False,
+        docker: bool = True,
         name: str = "demo",
         progress: Progress = silent,
     ) -> list[LabNode]:
