@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, Node
 from mip_salt.federation.templates import filled
 
 
-def ssh_options(folder: Folder, federation: Federation, name: str) -> list[str]:
+def ssh_options(folder: Folder, federation: Federation, name: str, *, agent: Path | None = None) -> list[str]:
     """Return the ``-o`` options of a node, in OpenSSH's words.
+
+    agent
+        Socket of the ssh-agent that holds the identity, if it is another than the federation's.
 
     A bastion is reached by ProxyCommand: OpenSSH gives ProxyJump's own ssh none of these options, so its host key
     would be looked up in the operator's known_hosts (measured, OpenSSH 9.2).
     """
     node = federation.nodes[name]
-    options: list[str] = filled("roster", folder=str(folder.path), id=name)["ssh_options"]
+    socket = str(agent or folder.agent_socket)
+    options: list[str] = filled("roster", folder=str(folder.path), id=name, agent=socket)["ssh_options"]
     if node.bastion:
         hop = [
             "ssh",
-            *ssh_arguments(folder, federation, node.bastion),
+            *ssh_arguments(folder, federation, node.bastion, agent=agent),
             "-W",
             "[%h]:%p",
             destination(federation.nodes[node.bastion]),
@@ -29,9 +34,13 @@ def ssh_options(folder: Folder, federation: Federation, name: str) -> list[str]:
     return options
 
 
-def ssh_arguments(folder: Folder, federation: Federation, name: str) -> list[str]:
-    """Return the arguments of the system's ssh for a node, without its name and without a command."""
-    options = [word for option in ssh_options(folder, federation, name) for word in ("-o", option)]
+def ssh_arguments(folder: Folder, federation: Federation, name: str, *, agent: Path | None = None) -> list[str]:
+    """Return the arguments of the system's ssh for a node, without its name and without a command.
+
+    agent
+        As of `ssh_options`.
+    """
+    options = [word for option in ssh_options(folder, federation, name, agent=agent) for word in ("-o", option)]
     return [
         *(
             "-F",

@@ -51,7 +51,8 @@ def _refuse_weaker(folder: Any, name: str, row: dict[str, Any]) -> None:
     from mip_salt.federation.templates import filled
 
     options = row.get("ssh_options")
-    ours = [shlex.quote(option) for option in filled("roster", folder=str(folder.path), id=name)["ssh_options"]]
+    template = filled("roster", folder=str(folder.path), id=name, agent=str(folder.agent_socket))
+    ours = [shlex.quote(option) for option in template["ssh_options"]]
     more = options[len(ours) :] if isinstance(options, list) and options[: len(ours)] == ours else [""]
     if not all(str(option).lstrip("'").startswith("ProxyCommand=") for option in more):
         raise SaltClientError(

@@ -6,58 +6,131 @@ import asyncio
 import os
 import shlex
 import signal
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 from mip_salt.errors import Damaged, MipError, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, Node
 from mip_salt.federation.ssh_options import destination, ssh_arguments
 from mip_salt.ssh.facts import FACTS, Facts, parse_facts, shell_command
+from mip_salt.ssh.health import CLOCK, Health, health_script, parse_health, split
 from mip_salt.ssh.verdict import Seen, verdict
 
 MAX_BYTES = 64 * 1024
 SSH_FAILED = 255
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a node said to a script.
+
+    out
+        All of its stdout.
+    arrivals
+        How many bytes of it had come, and when, in seconds since 1970 by this machine's clock.
+    """
+
+    out: bytes
+    arrivals: list[tuple[int, float]]
+
+    def when(self, marker: bytes) -> float | None:
+        """Return when a marker had come, in seconds since 1970; None if it never came."""
+        end = self.out.find(marker) + len(marker)
+        return next((when for count, when in self.arrivals if count >= end), None) if marker in self.out else None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a node says of itself and of how it fares.
+
+    skew
+        Seconds by which its clock is ahead of this machine's, right to the time that a packet takes; None if unknown.
+    """
+
+    facts: Facts
+    health: Health
+    skew: float | None
+
+
 async def check(folder: Folder, federation: Federation, name: str, timeout: float) -> Facts:
-    """Return what a node says of itself, asked by the system's ssh with the roster's options and the identity.
+    """Return what a node says of itself; as `look` does, and nothing else is asked."""
+    seen = _seen(folder, federation, name)
+    with _reproduced(seen):
+        return parse_facts((await _ask(seen, FACTS, timeout)).out, name)
+
+
+async def look(
+    folder: Folder,
+    federation: Federation,
+    name: str,
+    timeout: float,
+    *,
+    paths: Sequence[str],
+    agent: Path | None = None,
+) -> Look:
+    """Return what a node says of itself and how it fares, by the system's ssh, the roster's options and the identity.
 
     timeout
         Seconds for all of it; then ssh and whatever it started are killed.
+    paths
+        Absolute paths whose file systems are measured.
+    agent
+        Socket of the ssh-agent that holds the identity, if it is another than the federation's.
 
     Raises TrustRefused, LoginRefused, Unreachable or NodeFailed with the command that reproduces it; Damaged if
     there is no ssh on this machine. Whether the facts are those of the confirmed machine, same_machine tells.
     """
-    node = federation.nodes[name]
-    # A node's banner goes to stderr at a lower level, and could pass for a message of ssh's.
-    call = ["ssh", "-o", "LogLevel=ERROR", *ssh_arguments(folder, federation, name), destination(node)]
-    command = f"cd {shlex.quote(str(folder.path))} && salt-ssh -r {name} 'uname -n'"
+    seen = _seen(folder, federation, name)
+    with _reproduced(seen):
+        answer = await _ask(seen, health_script(paths), timeout, agent)
+        facts, health = parse_facts(split(answer.out)[0], name), parse_health(answer.out, paths)
+    came = answer.when(CLOCK.encode())
+    return Look(facts, health, None if health.clock is None or came is None else health.clock - came)
+
+
+def _seen(folder: Folder, federation: Federation, name: str) -> Seen:
+    return Seen(folder, federation, name, f"cd {shlex.quote(str(folder.path))} && salt-ssh -r {name} 'uname -n'")
+
+
+@contextmanager
+def _reproduced(seen: Seen) -> Iterator[None]:
+    """Give an error the command that reproduces it."""
     try:
-        status, out, err = await _bounded([*call, shell_command(FACTS)], timeout)
+        yield
+    except MipError as error:
+        error.command = error.command or seen.command
+        raise
+
+
+async def _ask(seen: Seen, script: str, timeout: float, agent: Path | None = None) -> Answer:
+    folder, federation, name = seen.folder, seen.federation, seen.name
+    # A node's banner goes to stderr at a lower level, and could pass for a message of ssh's.
+    call = ["ssh", "-o", "LogLevel=ERROR", *ssh_arguments(folder, federation, name, agent=agent)]
+    call.append(destination(federation.nodes[name]))
+    arrivals: list[tuple[int, float]] = []
+    try:
+        status, out, err = await _bounded([*call, shell_command(script)], timeout, arrivals)
     except FileNotFoundError:
         raise Damaged(
             "there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name
         ) from None
     except asyncio.TimeoutError:
         raise Unreachable(
-            f"no end of its answer in {timeout:g} s; gave up",
-            node=name,
-            hint="See by hand what keeps it.",
-            command=command,
+            f"no end of its answer in {timeout:g} s; gave up", node=name, hint="See by hand what keeps it."
         ) from None
     except _TooMuchError:
         raise Unreachable(
-            f"sent more than {MAX_BYTES} bytes; gave up", node=name, hint="See by hand what it prints.", command=command
+            f"sent more than {MAX_BYTES} bytes; gave up", node=name, hint="See by hand what it prints."
         ) from None
     if status == SSH_FAILED:
-        raise verdict(Seen(folder, federation, name, command), err)
-    try:
-        if status:
-            raise verdict(Seen(folder, federation, name, command), out + err, status)
-        return parse_facts(out, name)
-    except MipError as error:
-        error.command = error.command or command
-        raise
+        raise verdict(seen, err)
+    if status:
+        raise verdict(seen, out + err, status)
+    return Answer(out, arrivals)
 
 
 def same_machine(name: str, node: Node, facts: Facts, *, federation: str = "FEDERATION") -> None:
@@ -86,8 +159,11 @@ class _TooMuchError(Exception):
     """More came than is read."""
 
 
-async def _bounded(call: list[str], timeout: float) -> tuple[int, bytes, bytes]:
+async def _bounded(call: list[str], timeout: float, arrivals: list[tuple[int, float]]) -> tuple[int, bytes, bytes]:
     """Run a program in a process group of its own; return status, stdout and stderr.
+
+    arrivals
+        Filled in with how many bytes of stdout had come, and when.
 
     Raises asyncio.TimeoutError, or _TooMuchError; the whole group is then dead.
     """
@@ -101,7 +177,9 @@ async def _bounded(call: list[str], timeout: float) -> tuple[int, bytes, bytes]:
         start_new_session=True,
     )
     streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
-    readers = [asyncio.ensure_future(_some(stream)) for stream in streams]
+    readers = [
+        asyncio.ensure_future(_some(stream, noted)) for stream, noted in zip(streams, (arrivals, []), strict=True)
+    ]
 
     async def end() -> tuple[int, bytes, bytes]:
         out, err = await asyncio.gather(*readers)
@@ -120,11 +198,12 @@ async def _bounded(call: list[str], timeout: float) -> tuple[int, bytes, bytes]:
         await asyncio.gather(*map(_rest, streams), process.wait())
 
 
-async def _some(stream: asyncio.StreamReader) -> bytes:
-    """Read to the end; raise _TooMuchError if there is more than is allowed."""
+async def _some(stream: asyncio.StreamReader, arrivals: list[tuple[int, float]]) -> bytes:
+    """Read to the end, noting when; raise _TooMuchError if there is more than is allowed."""
     said = b""
     while chunk := await stream.read(8192):
         said += chunk
+        arrivals.append((len(said), time.time()))
         if len(said) > MAX_BYTES:
             raise _TooMuchError
     return said

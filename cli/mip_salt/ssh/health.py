@@ -1,0 +1,157 @@
+"""How a machine fares, and when: one fixed script after the one for its facts, one parser that trusts no line of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mip_salt.ssh.facts import FACTS, one_line
+
+CLOCK, MAGIC, END = "MIP3-clock", "MIP3", "MIP3-end"
+MAX_LINES = 64
+ENGINES = ("running", "silent", "stopped", "none")
+NUMBER = re.compile(r"[0-9]{1,15}\Z")
+SECONDS = re.compile(r"[0-9]{1,11}(\.[0-9]{1,9})?\Z")
+VERSION = re.compile(r"[0-9][0-9A-Za-z.+~_-]{0,39}\Z")
+RELEASE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}\Z")
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The file system under one path.
+
+    size, free
+        KiB; free is what an ordinary user may still write.
+    there
+        Whether the path itself exists; if not, the numbers are those of the nearest folder above it.
+    """
+
+    size: int
+    free: int
+    there: bool = True
+
+    @property
+    def percent_free(self) -> float:
+        """Return how much of it is free, in percent."""
+        return 100 * self.free / self.size if self.size else 0.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """How one machine fares; None is what it did not tell, or not in bounds.
+
+    kernel
+        Its release.
+    uptime
+        Seconds since it booted.
+    engine
+        ``running`` (Docker answers), ``silent`` (its service runs and Docker does not answer), ``stopped``, ``none``.
+    engine_version
+        Docker's version: of the engine, or of the client if the engine is not running.
+    synced
+        Whether its system says that its clock is kept by NTP.
+    clock
+        Seconds since 1970 by its own clock, taken when the answer began.
+    disks
+        By path: ``/``, ``/var/tmp``, and the federation's data.
+    """
+
+    kernel: str | None = None
+    uptime: float | None = None
+    engine: str | None = None
+    engine_version: str | None = None
+    synced: bool | None = None
+    clock: float | None = None
+    disks: Mapping[str, Disk] = field(default_factory=dict)
+
+
+def health_script(paths: Sequence[str]) -> str:
+    """Return the script that tells the clock, then the facts, then the health.
+
+    paths
+        Absolute paths whose file systems are to be measured, of the schema's own letters.
+
+    What may hang on a sick machine (Docker, a network file system) has a few seconds each, so that the rest arrives;
+    Docker is asked as the user, and as root if he may not.
+    """
+    measured = " ".join(map(shlex.quote, paths))
+    ask_docker = "docker version -f '{{.Server.Version}}' < /dev/null"
+    return (
+        f'printf "%s\\n" "{CLOCK} $(date +%s.%N)"; '
+        + FACTS
+        + "; "
+        + one_line(rf"""
+c() {{ timeout 4 "$@"; }};
+printf "%s\n" {MAGIC} "kernel $(uname -r)" "uptime $(cut -d" " -f1 /proc/uptime)"
+"synced $(c timedatectl show -p NTPSynchronized --value < /dev/null)";
+e=none; v=;
+if command -v docker > /dev/null; then v=$(c {ask_docker} | head -n 1); e=running;
+if [ -z "$v" ]; then v=$(c sudo -n {ask_docker} | head -n 1); fi;
+if [ -z "$v" ]; then e=stopped; if c systemctl -q is-active docker; then e=silent; fi;
+v=$(c docker --version < /dev/null | sed -n "1s/^Docker version \([^ ,]*\).*/\1/p"); fi; fi;
+printf "%s\n" "engine $e" "docker $v";
+for p in {measured}; do q=$p; t=there;
+until [ -e "$q" ] || [ -z "$q" ]; do t=absent; q=${{q%/*}}; done;
+printf "%s\n" "disk $p $t $(c df -Pk "${{q:-/}}" | awk "NR == 2 {{print \$2, \$4}}")"; done;
+printf "%s\n" {END}
+""")
+    )
+
+
+def split(raw: bytes) -> tuple[bytes, bytes]:
+    """Return the part of an answer that tells the facts, and the part that tells the health."""
+    facts, found, health = raw.partition(f"\n{MAGIC}\n".encode())
+    return (facts + b"\n" if found else facts), health
+
+
+def parse_health(raw: bytes, paths: Sequence[str]) -> Health:
+    """Return the health in a machine's answer; a line out of bounds, twice or missing leaves its fact unknown.
+
+    raw
+        The whole answer of the health script.
+    paths
+        Those that the script was asked to measure; no other is taken.
+    """
+    before, text = split(raw)
+    lines = text.decode("utf-8", "replace").split("\n")
+    told: dict[str, str] = {}
+    for line in lines[: min(MAX_LINES, lines.index(END) if END in lines else MAX_LINES)]:
+        name, _, value = line.partition(" ")
+        if name == "disk":
+            path, _, value = value.partition(" ")
+            name = f"disk {path}"
+        told[name] = "" if name in told else value
+    engine = told.get("engine")
+    return Health(
+        kernel=_if(told.get("kernel"), RELEASE),
+        uptime=_seconds(told.get("uptime")),
+        engine=engine if engine in ENGINES else None,
+        engine_version=_if(told.get("docker"), VERSION),
+        synced={"yes": True, "no": False}.get(told.get("synced", "")),
+        clock=_clock(before),
+        disks={path: disk for path in paths if (disk := _disk(told.get(f"disk {path}", "")))},
+    )
+
+
+def _clock(before: bytes) -> float | None:
+    found = [line[len(CLOCK) + 1 :] for line in before.split(b"\n") if line.startswith(CLOCK.encode() + b" ")]
+    return _seconds(found[0].decode("utf-8", "replace")) if len(found) == 1 else None
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and SECONDS.match(text) else None
+
+
+def _if(text: str | None, pattern: re.Pattern[str]) -> str | None:
+    return text if text and pattern.match(text) else None
+
+
+def _disk(text: str) -> Disk | None:
+    there, _, numbers = text.partition(" ")
+    found = numbers.split(" ")
+    if there not in ("there", "absent") or len(found) != 2 or not all(map(NUMBER.match, found)):
+        return None
+    size, free = map(int, found)
+    return Disk(size, free, there == "there") if size > 0 and free <= size else None
