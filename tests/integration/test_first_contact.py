@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from mip_salt.ssh.first_contact import Contact, enrol
 from mip_salt.ssh.hostkeys import HostKey
 from mip_salt.ssh.login import login, session, tunnel
 from mip_salt.ssh.scan import Target, scan
+from waiting import until
 
 pytestmark = pytest.mark.lab
 
@@ -33,16 +34,6 @@ ODD = [
     "pa ss'\"$[]\\\\#:%é", "012345", "yes", "x" * 100, " leading", "trailing ", "-n", "$(reboot)", "`id`", "{{ 1+1 }}",
     "😀€", "e\u0301", "tab\there", "!!", "******",
 ]  # fmt: skip
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Wait for a condition; say whether it came."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @dataclass

@@ -7,8 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +19,9 @@ from mip_salt.lab.disk import mounted_under
 from mip_salt.lab.lab import IDS, Lab
 from mip_salt.lab.nodes_file import as_yaml
 from mip_salt.lab.processes import running
+from waiting import until
 
 pytestmark = pytest.mark.lab
-
-
-def until(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    """Wait for a condition; say whether it came."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def up(lab: Lab) -> dict[str, int]:

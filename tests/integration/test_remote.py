@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,13 @@ from mip_salt.federation.generate import refresh
 from mip_salt.federation.model import Federation
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.run import run
+from waiting import until
 
 pytestmark = pytest.mark.lab
 
 VICTIM = "wk1"
 PACKAGES = "/var/tmp/.*_salt/salt_state.tgz"
 UNPACKED = "/tmp/tmp*/pillar.json"
-
-
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> bool:
-    """Wait for a condition; say whether it came."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @pytest.fixture

@@ -11,15 +11,7 @@ from pathlib import Path
 import pytest
 from mip_salt.remote.processes import descendants
 from mip_salt.remote.worker import MAX_ANSWER, Silent, Worker
-
-
-def until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
+from waiting import until
 
 
 def runs(pid):
@@ -189,3 +181,4 @@ def test_an_ended_worker_is_ended_twice_without_harm(start):
     worker = start(lambda: 1)
     worker.end()
     worker.end()
+    assert not Path(f"/proc/{worker.pid}").exists()

@@ -117,7 +117,7 @@ def test_an_end_of_output_without_an_end_of_the_command_ends_at_the_deadline() -
         process.stdout.write_eof()
         await asyncio.Event().wait()
 
-    caught(Unreachable, eof, 0.3)
+    assert "no end of its answer" in caught(Unreachable, eof, 0.3).message
 
 
 def test_a_connection_that_breaks_is_unreachable() -> None:
@@ -149,7 +149,7 @@ def test_a_killed_command_is_a_failure() -> None:
     async def killed(process: Process) -> None:
         process.exit_with_signal("KILL")
 
-    caught(NodeFailed, killed)
+    assert "failed (-9)" in caught(NodeFailed, killed).message
 
 
 @pytest.mark.parametrize(
