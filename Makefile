@@ -24,7 +24,7 @@ $(VENV)/.done: pyproject.toml .ci/prepare
 	@.ci/prepare
 	@echo "Installing mip-salt into $(VENV) (a minute or so the first time) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint]' nox
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,lint,docs]' nox
 	@touch $@
 
 clean:

@@ -29,3 +29,11 @@ def tests(session: nox.Session) -> None:
     """Run every test, fast ones first; arguments after -- go to pytest."""
     folders = session.posargs or ["tests/unit", "tests/hostile", "tests/functional", "tests/integration"]
     session.run("pytest", *folders, env={"PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", "")})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the pages of docs/ as HTML, and the manual page, into build/docs; a warning is an error."""
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", "build/docs")
+    with open("build/docs/mip-salt.1", "w") as page:  # noqa: PTH123 - nox wants an open file
+        session.run("mip-salt", "man", stdout=page)

@@ -1,6 +1,7 @@
 """The rules of the house: floors, no cycles, short modules, one printer."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,12 @@ def test_only_the_terminal_prints(path):
 def test_no_python_lies_in_salt():
     """A Python file there would shadow Salt's own package."""
     assert list((PACKAGE.parents[1] / "salt").rglob("*.py")) == []
+
+
+def test_the_page_of_the_house_lists_the_floors_as_they_are():
+    page = (PACKAGE.parents[1] / "docs" / "house.md").read_text("utf-8")
+    tree = page.partition("cli/mip_salt/")[2].partition("\n    salt/")[0]
+    told = [re.split(" {2,}", line.strip())[0].split() for line in tree.splitlines()[1:]]
+    names = [name.rstrip("/").removesuffix(".py") for row in told for name in row]
+    assert set(names) == set().union(*FLOORS) - {"__init__", "__main__"}
+    assert [floor_of(name) for name in names] == sorted(map(floor_of, names), reverse=True)
