@@ -23,6 +23,6 @@ def completion(request: Request, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     if kind is None:
-        raise UsageError(f"click cannot complete for {shell}")
+        raise UsageError(f"click cannot complete for {shell}", hint="Update click: pip install --upgrade click")
     root = click.get_current_context().find_root().command
     request.terminal.raw(kind(root, {}, "mip-salt", "_MIP_SALT_COMPLETE").source())

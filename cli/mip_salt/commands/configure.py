@@ -48,7 +48,10 @@ def configure(request: Request, what: str, source: str | None, node: str | None)
         request.federation = file.federation
     folder = request.folder(must_exist=False)
     if file and file.federation not in (None, folder.name):
-        raise UsageError(f"{source} is of federation {file.federation!r}, not {folder.name!r}")
+        raise UsageError(
+            f"{source} is of federation {file.federation!r}, not {folder.name!r}",
+            hint="Leave out -f, or correct the file's federation.",
+        )
 
     from mip_salt.commands.show import show_failure, show_nodes
     from mip_salt.federation.document import begin
@@ -98,4 +101,7 @@ def _read(source: str) -> str:
     try:
         return sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as err:
-        raise UsageError(f"{source} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}") from err
+        raise UsageError(
+            f"{source} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}",
+            hint="Give a YAML file, or - for stdin.",
+        ) from err

@@ -50,7 +50,10 @@ def up(request: Request, workers: int, release: str, docker: bool, name: str, in
     from mip_salt.lab.requirements import require
 
     if not NAME.match(name):
-        raise UsageError("a name is a-z, 0-9 and -, at most 32 of them, not beginning with -")
+        raise UsageError(
+            "a name is a-z, 0-9 and -, at most 32 of them, not beginning with -",
+            hint="For example: mip-salt lab up --name demo",
+        )
     terminal, start = request.terminal, time.monotonic()
 
     def progress(line: str) -> None:

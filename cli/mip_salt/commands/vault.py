@@ -186,7 +186,7 @@ def set_(request: Request, name: str, where: str, source: str | None) -> None:
         if value is None:
             value = request.terminal.ask_hidden(f"Value of {where} in {name}")
         if not value:
-            raise UsageError("nothing was given; an empty text can be set by mip-salt vault edit")
+            raise UsageError("nothing was given", hint=f"To set an empty text: {_again(folder, 'edit')} {name}")
         changed = set_value(store, name, path, value)
     _changed(request, folder, name, changed, id=name, path=where)
 

@@ -47,15 +47,23 @@ def parse_yaml(text: str, source: str, error: type[MipError] = Damaged) -> Any:
         The error to raise, with line and reason.
     """
     if len(text) > MAX_BYTES:
-        raise error(f"{source} is larger than {MAX_BYTES >> 20} MiB")
+        raise error(
+            f"{source} is larger than {MAX_BYTES >> 20} MiB",
+            hint="Nothing of a federation is that large: is it the file you mean?",
+        )
     try:
         return _yaml().load(text)
     except YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise error(f"{source}{line}: {printable(getattr(err, 'problem', None) or 'is not YAML', 120)}") from None
+        raise error(
+            f"{source}{line}: {printable(getattr(err, 'problem', None) or 'is not YAML', 120)}", hint="Mend that line."
+        ) from None
     except (ValueError, RecursionError, AttributeError, TypeError) as err:
-        raise error(f"{source}: is not YAML that can be read ({type(err).__name__})") from None
+        raise error(
+            f"{source}: is not YAML that can be read ({type(err).__name__})",
+            hint="Restore it, or write it anew; mip-salt schema tells what it may hold.",
+        ) from None
 
 
 def parse(text: str, folder_name: str, source: str = "pillar/federation.sls") -> Federation:
@@ -68,7 +76,10 @@ def parse(text: str, folder_name: str, source: str = "pillar/federation.sls") ->
     """
     document = parse_yaml(text, source)
     if not isinstance(document, dict) or set(document) != {"mip"} or not isinstance(document["mip"], dict):
-        raise Damaged(f"{source}: must have one key at its top, mip, and a mapping under it")
+        raise Damaged(
+            f"{source}: must have one key at its top, mip, and a mapping under it",
+            hint="mip-salt schema federation describes it; or restore it from a backup.",
+        )
     try:
         federation = Federation.model_validate(document["mip"])
     except ValidationError as err:
@@ -78,7 +89,8 @@ def parse(text: str, folder_name: str, source: str = "pillar/federation.sls") ->
         ) from None
     if federation.federation != folder_name:
         raise Damaged(
-            f"{source}: is of federation {federation.federation!r}, but lies in the folder of {folder_name!r}"
+            f"{source}: is of federation {federation.federation!r}, but lies in the folder of {folder_name!r}",
+            hint="Correct the name in the file, or move the folder back to its name.",
         )
     return federation
 
@@ -91,7 +103,10 @@ def load(folder: Folder) -> Federation:
     try:
         text = folder.document.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as err:
-        raise Damaged(f"{folder.document} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}") from err
+        raise Damaged(
+            f"{folder.document} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}",
+            hint="Restore it from a backup, or make it readable for you alone.",
+        ) from err
     return parse(text, folder.name, str(folder.document))
 
 

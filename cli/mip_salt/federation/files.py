@@ -64,7 +64,10 @@ def remove(path: Path) -> None:
         if path.parent.is_dir():
             sync_folder(path.parent)
     except OSError as err:
-        raise Damaged(f"{path} cannot be removed: {err.strerror}") from err
+        raise Damaged(
+            f"{path} cannot be removed: {err.strerror}",
+            hint="Look at the folder's owner and mode, and at the disk; then run it again.",
+        ) from err
 
 
 def sweep(folder: Path) -> None:

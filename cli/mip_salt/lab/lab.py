@@ -74,7 +74,10 @@ class Lab:
         require_root()
         for path in (self.folder, self.cache):
             if ODD.search(str(path)):
-                raise UsageError(f"{path}: a lab's folder has no comma, colon, quote, backslash or space in its name")
+                raise UsageError(
+                    f"{path}: a lab's folder has no comma, colon, quote, backslash or space in its name",
+                    hint="Choose another folder: MIP_SALT_LAB=/var/lib/mip-salt-lab",
+                )
         for node in ids:
             network.addresses(node)
         base = base_path(self.cache, release, docker)

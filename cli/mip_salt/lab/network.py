@@ -37,7 +37,10 @@ def addresses(node: str) -> tuple[str, str]:
     """
     rank, number = order_of(node) if NODE_ID.match(node) else (3, 0)
     if rank > 2 or number > MOST_WORKERS:
-        raise UsageError(f"a lab's nodes are ms, ui and wk1 to wk{MOST_WORKERS}, not {printable(node, 20)}")
+        raise UsageError(
+            f"a lab's nodes are ms, ui and wk1 to wk{MOST_WORKERS}, not {printable(node, 20)}",
+            hint="mip-salt lab list shows those that there are.",
+        )
     host = 20 + number if rank == 2 else 10 + rank
     return f"{NET4}.{host}", f"{NET6}:{host:x}"
 

@@ -85,7 +85,7 @@ class LabNode:
         process = self.machine.process()
         init = init_of(process) if process else 0
         if not init:
-            raise Unreachable("the machine is off", node=self.id)
+            raise Unreachable("the machine is off", node=self.id, hint="Boot it: mip-salt lab up")
         try:
             done = subprocess.run(
                 ["nsenter", "--target", str(init), "--all", "sh", "-c", cmd],
@@ -95,10 +95,18 @@ class LabNode:
                 env=ENVIRONMENT,
             )
         except subprocess.TimeoutExpired:
-            raise Unreachable(f"{printable(cmd)} did not end in {timeout:.0f} s", node=self.id) from None
+            raise Unreachable(
+                f"{printable(cmd)} did not end in {timeout:.0f} s",
+                node=self.id,
+                hint="The machine may be overloaded; run it again, or: mip-salt lab down",
+            ) from None
         if check and done.returncode:
             said = printable(done.stderr.strip() or done.stdout.strip())
-            raise NodeFailed(f"{printable(cmd)} exited with {done.returncode}: {said}", node=self.id)
+            raise NodeFailed(
+                f"{printable(cmd)} exited with {done.returncode}: {said}",
+                node=self.id,
+                hint="Look at it on the machine: mip-salt lab list shows how to get there.",
+            )
         return done.stdout.decode("utf-8", "replace")
 
     def cut(self) -> None:

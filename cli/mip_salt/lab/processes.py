@@ -65,7 +65,10 @@ def end(machine: Running, grace: float) -> None:
             time.sleep(0.02)
         else:
             return
-    raise Damaged(f"the machine {machine.machine} (pid {machine.pid}) does not end")
+    raise Damaged(
+        f"the machine {machine.machine} (pid {machine.pid}) does not end",
+        hint=f"Look what keeps it (ps -p {machine.pid}), then: mip-salt lab down",
+    )
 
 
 def clear(upper: Path, seconds: float = 5) -> None:
@@ -79,7 +82,9 @@ def clear(upper: Path, seconds: float = 5) -> None:
     deadline = time.monotonic() + seconds
     while left := _rooted_on(upper):
         if time.monotonic() > deadline:
-            raise Damaged(f"processes of a machine do not end: {left}")
+            raise Damaged(
+                f"processes of a machine do not end: {left}", hint="Look what keeps them (ps), then: mip-salt lab down"
+            )
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -64,7 +64,11 @@ def _install(packages: list[str]) -> None:
         )
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["it said nothing"]
-            raise Damaged(f"apt-get {words[0]} failed: {printable(said[-1])}", command=f"apt-get {' '.join(words)}")
+            raise Damaged(
+                f"apt-get {words[0]} failed: {printable(said[-1])}",
+                command=f"apt-get {' '.join(words)}",
+                hint="Run the command below as root, and look at what it says.",
+            )
 
 
 def _path() -> str:

@@ -32,14 +32,21 @@ def call(words: Sequence[str], *, stdin: str = "", timeout: float = 60) -> str:
             words, input=stdin, capture_output=True, text=True, errors="replace", timeout=timeout, umask=0o022
         )
     except FileNotFoundError:
-        raise Damaged(f"{words[0]} is not installed on this machine") from None
+        raise Damaged(
+            f"{words[0]} is not installed on this machine", hint="mip-salt lab up --install-missing"
+        ) from None
     except subprocess.TimeoutExpired:
-        raise Damaged(f"{words[0]} did not end in {timeout:.0f} s", command=" ".join(words)) from None
+        raise Damaged(
+            f"{words[0]} did not end in {timeout:.0f} s",
+            command=" ".join(words),
+            hint="This machine may be overloaded; run it again.",
+        ) from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise Damaged(
             f"{words[0]} failed ({done.returncode}): {printable(said[-1]) if said else 'it said nothing'}",
             command=" ".join(words),
+            hint="Run the command below as root, and look at what it says.",
         )
     return done.stdout
 

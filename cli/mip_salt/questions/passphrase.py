@@ -32,7 +32,10 @@ class PassphraseSource:
         """Return the passphrase of an existing vault; attempt counts from 1."""
         if self.given is not None:
             if attempt > 1:
-                raise LoginRefused(f"wrong passphrase for the vault of {self.federation} (from {self.where})")
+                raise LoginRefused(
+                    f"wrong passphrase for the vault of {self.federation} (from {self.where})",
+                    hint="Correct it there, and run it again.",
+                )
             return self.given
         self._need(f"the vault of {self.federation} is locked", f", or run: mip-salt -f {self.federation} vault unlock")
         if attempt > 1:
@@ -116,4 +119,7 @@ def _read(file: Path) -> str:
                 )
             return source.readline(4096).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as err:
-        raise Damaged(f"{file} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}") from err
+        raise Damaged(
+            f"{file} cannot be read: {getattr(err, 'strerror', None) or 'not UTF-8'}",
+            hint="Give a file of your own with one line, the passphrase; chmod 600.",
+        ) from err

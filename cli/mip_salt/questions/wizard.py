@@ -131,5 +131,9 @@ class Wizard:
         before = Node.model_validate(wish.access.model_dump())
         changed = self._ask_access(wish.id, before)
         if changed is None:
-            raise UsageError("no address", node=wish.id)
+            raise UsageError(
+                "no address",
+                node=wish.id,
+                hint=f"Run it again: mip-salt -f {self.federation} configure --node {wish.id}",
+            )
         return again, changed

@@ -42,7 +42,11 @@ async def run(
             f"no end of its answer in {timeout:g} s; gave up", node=node, hint="Log in by hand and see what keeps it."
         ) from None
     except (OSError, asyncssh.Error) as err:
-        raise Unreachable(f"the connection broke: {printable(str(err) or type(err).__name__)}", node=node) from None
+        raise Unreachable(
+            f"the connection broke: {printable(str(err) or type(err).__name__)}",
+            node=node,
+            hint="Look at the network and at the node's sshd (journalctl -u ssh); then run it again.",
+        ) from None
     if status == 0:
         return said
     if EXPIRED.search(said):
@@ -52,11 +56,19 @@ async def run(
             hint="Log in by hand once and change it, or have the administrator do so: chage -d today USER",
         )
     if NO_SHELL.search(said):
-        raise LoginRefused(f"its user may not run commands: {printable(said)}", node=node)
+        raise LoginRefused(
+            f"its user may not run commands: {printable(said)}",
+            node=node,
+            hint="Have the administrator give it a shell: usermod -s /bin/bash USER",
+        )
     # The last line says why; what comes before it is mostly the start-up files' noise.
     last = next((line for line in reversed(said.split(b"\n")) if line.strip()), b"")
     ended = "was cut off" if status is None else f"failed ({status})"
-    raise NodeFailed(f"the command {ended}: {printable(last) or 'without a word'}", node=node)
+    raise NodeFailed(
+        f"the command {ended}: {printable(last) or 'without a word'}",
+        node=node,
+        hint="Log in by hand as that user and see whether its shell and disk are sound.",
+    )
 
 
 async def _talk(conn: SSHClientConnection, node: str, command: str, stdin: bytes) -> tuple[bytes, int | None]:

@@ -91,7 +91,10 @@ def _bytes(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as err:
-        raise Damaged(f"{path} cannot be read: {err.strerror}") from err
+        raise Damaged(
+            f"{path} cannot be read: {err.strerror}",
+            hint="Restore it from a backup, or make it readable for you alone.",
+        ) from err
     if len(data) > MAX_BYTES:
         raise Damaged(
             f"{path} has more than {MAX_BYTES} bytes", hint="It is not a list of pinned host keys; restore it."

@@ -66,7 +66,12 @@ def refused(
             command=command,
         )
     if agent_path:
-        return KeyRefused(f"the identity was refused by {who}", node=target.id, command=command)
+        return KeyRefused(
+            f"the identity was refused by {who}",
+            node=target.id,
+            command=command,
+            hint=f"Put it in place again: mip-salt configure --node {target.id}",
+        )
     offered = (
         f"it offers only: {printable(', '.join(asker.methods), 120)}" if asker.methods else "it offers nothing else"
     )

@@ -60,7 +60,12 @@ def verdict(seen: Seen, said: bytes, status: int = 255) -> MipError:
         )
     last = printable(next((line for line in reversed(text.splitlines()) if line.strip()), ""))
     if status != 255:
-        return NodeFailed(f"the command failed ({status}): {last or 'without a word'}", node=name, command=seen.command)
+        return NodeFailed(
+            f"the command failed ({status}): {last or 'without a word'}",
+            node=name,
+            command=seen.command,
+            hint="Run the command below, and look at what it says.",
+        )
     changed, unknown = CHANGED.search(text), UNKNOWN.search(text)
     if changed or unknown or "Host key verification failed" in text or NO_ALGORITHM.search(text):
         return _another_key(seen, text, changed or unknown, known=unknown is None)
@@ -78,7 +83,12 @@ def verdict(seen: Seen, said: bytes, status: int = 255) -> MipError:
     for pattern, why, hint in UNREACHABLE:
         if pattern.search(text):
             return Unreachable(f"{where} is not reachable: {why}", node=name, hint=hint, command=seen.command)
-    return Unreachable(f"ssh failed: {last or 'without a word'}", node=name, command=seen.command)
+    return Unreachable(
+        f"ssh failed: {last or 'without a word'}",
+        node=name,
+        command=seen.command,
+        hint="Run the command below with -v after ssh, and look at where it ends.",
+    )
 
 
 def _another_key(seen: Seen, text: str, found: re.Match[str] | None, known: bool) -> TrustRefused:

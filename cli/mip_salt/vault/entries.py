@@ -48,7 +48,11 @@ def decode(federation: str, name: str, text: str) -> Entry:
         if not isinstance(entry.pillar, dict) or not isinstance(entry.admin, dict):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise Damaged("its vault entry is not one of mip-salt's", node=name) from None
+        raise Damaged(
+            "its vault entry is not one of mip-salt's",
+            node=name,
+            hint="Restore it from a backup, or configure the node again.",
+        ) from None
     if bound != (federation, name):
         raise TrustRefused(
             "its vault entry was sealed for another node or federation",

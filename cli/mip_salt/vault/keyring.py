@@ -143,7 +143,11 @@ class Vault:
         if not sealed.ok or not str(sealed):
             raise self._failure(name, "gpg could not seal its entry")
         if len(HEADER) + len(str(sealed)) > MAX_BYTES:  # what could not be opened again is not written
-            raise UsageError(f"its vault entry would be larger than {MAX_BYTES >> 20} MiB", node=name)
+            raise UsageError(
+                f"its vault entry would be larger than {MAX_BYTES >> 20} MiB",
+                node=name,
+                hint="Keep large things in files outside the vault, and only what opens them in it.",
+            )
         return HEADER + str(sealed)
 
     def open(self, name: str, text: str) -> Entry:
@@ -170,7 +174,11 @@ class Vault:
         try:
             return decode(self.folder.name, name, str(opened))
         except UnicodeDecodeError:
-            raise Damaged("its vault entry is not one of mip-salt's", node=name) from None
+            raise Damaged(
+                "its vault entry is not one of mip-salt's",
+                node=name,
+                hint="Restore it from a backup, or configure the node again.",
+            ) from None
 
     def read(self, name: str) -> Entry:
         """Return the entry of a node, or of the federation under the name ``federation``.
@@ -208,7 +216,10 @@ class Vault:
             self.lock()
             self._put_back()
             if isinstance(err, LoginRefused | subprocess.SubprocessError):
-                raise Damaged("gpg could not change the passphrase; the old one still holds") from err
+                raise Damaged(
+                    "gpg could not change the passphrase; the old one still holds",
+                    hint="Look at the disk's free space and at gpg --version, then run it again.",
+                ) from err
             raise
         done = self.folder.gnupg / "private-keys-done.d"
         self._spare.rename(done)  # from here on the new one holds, also if we are killed
@@ -251,7 +262,10 @@ class Vault:
         return self.folder.vault if name == FEDERATION else self.folder.entry(name)
 
     def _wrong(self) -> LoginRefused:
-        return LoginRefused(f"wrong passphrase for the vault of {self.folder.name}")
+        return LoginRefused(
+            f"wrong passphrase for the vault of {self.folder.name}",
+            hint="Run it again with the right one. Nothing opens the vault without it.",
+        )
 
     def _foreign(self, name: str) -> TrustRefused:
         return TrustRefused(

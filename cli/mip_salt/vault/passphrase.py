@@ -34,7 +34,10 @@ def check_new(passphrase: str, *, not_these: Iterable[str]) -> str:
     """
     text = normalised(passphrase)
     if unusable(text):
-        raise UsageError("a passphrase is one line without control characters: gpg reads it as a line")
+        raise UsageError(
+            "a passphrase is one line without control characters: gpg reads it as a line",
+            hint="Take the six words that mip-salt suggests.",
+        )
     if len(text) < MIN_LENGTH:
         raise UsageError(
             f"the passphrase has {len(text)} characters; it needs {MIN_LENGTH}",
@@ -47,7 +50,10 @@ def check_new(passphrase: str, *, not_these: Iterable[str]) -> str:
             hint="Six random words are easy to type and hard to guess.",
         )
     if any(text.casefold() == word.casefold() for word in not_these if word):
-        raise UsageError("the passphrase is a name or a password used elsewhere; it must be its own secret")
+        raise UsageError(
+            "the passphrase is a name or a password used elsewhere; it must be its own secret",
+            hint="Take the six words that mip-salt suggests.",
+        )
     return text
 
 

@@ -94,9 +94,14 @@ def read_entry(text: str) -> Any:
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
-        raise UsageError(f"{where}{printable(getattr(err, 'problem', None) or 'is not YAML', 120)}") from None
+        raise UsageError(
+            f"{where}{printable(getattr(err, 'problem', None) or 'is not YAML', 120)}", hint="Mend that line."
+        ) from None
     except (ValueError, TypeError, RecursionError) as err:
-        raise UsageError(f"is not YAML that can be read ({type(err).__name__})") from None
+        raise UsageError(
+            f"is not YAML that can be read ({type(err).__name__})",
+            hint="Write it as a mapping of names and values: vault view shows how.",
+        ) from None
     _json_only(data, "")
     return data
 
@@ -111,7 +116,7 @@ def _json_only(data: Any, path: str) -> None:
         for key, value in data.items():
             here = f"{path}.{printable(key, 60)}".lstrip(".")
             if not isinstance(key, str):
-                raise UsageError(f"{here}: a key is text: write it in quotes")
+                raise UsageError(f"{here}: a key is text: write it in quotes", hint='For example: "8080": …')
             _json_only(key, here)
             _json_only(value, here)
     elif isinstance(data, list):
@@ -119,6 +124,8 @@ def _json_only(data: Any, path: str) -> None:
             _json_only(value, f"{path}.{number}")
     elif isinstance(data, str):
         if any("\ud800" <= char <= "\udfff" for char in data):
-            raise UsageError(f"{path}: is not Unicode text")
+            raise UsageError(f"{path}: is not Unicode text", hint="Write the text in UTF-8; what is binary, in base64.")
     elif not (data is None or isinstance(data, bool | int | float)) or data in (float("inf"), float("-inf")):
-        raise UsageError(f"{path}: is neither text, number, true, false, null, list nor mapping")
+        raise UsageError(
+            f"{path}: is neither text, number, true, false, null, list nor mapping", hint="Write it in quotes, as text."
+        )

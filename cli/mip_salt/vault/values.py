@@ -49,7 +49,10 @@ def get_value(entry: Entry, path: Path) -> str | int | float | bool | None:
                 f"there is no {printable('.'.join(path), 80)}", hint=f"Under {here or 'it'}: {there}"
             ) from None
     if path == IDENTITY:
-        raise UsageError("the identity's passphrase is never shown: an open vault is all that ever needs it")
+        raise UsageError(
+            "the identity's passphrase is never shown: an open vault is all that ever needs it",
+            hint="Open the vault instead: mip-salt vault unlock",
+        )
     if isinstance(found, dict | list):
         raise UsageError(
             f"{printable('.'.join(path), 80)} is not one value",

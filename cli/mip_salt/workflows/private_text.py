@@ -92,7 +92,10 @@ def edited(folder: Path, name: str, text: str, environ: Mapping[str, str]) -> st
     if done.returncode == -signal.SIGINT:
         raise KeyboardInterrupt
     if done.returncode:
-        raise UsageError(f"the editor {words[0]} ended with {done.returncode}; nothing was changed")
+        raise UsageError(
+            f"the editor {words[0]} ended with {done.returncode}; nothing was changed",
+            hint="Leave the editor without an error, or name another in VISUAL or EDITOR.",
+        )
     return _read(file)
 
 
@@ -101,14 +104,22 @@ def _read(file: Path) -> str:
         # An editor may have put a new file in the old one's place.
         with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as source:
             if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
-                raise UsageError("what the editor left is no file; nothing was changed")
+                raise UsageError(
+                    "what the editor left is no file; nothing was changed",
+                    hint="Save it in place; or name another editor in VISUAL or EDITOR.",
+                )
             data = source.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise UsageError(f"the text is larger than {MAX_BYTES >> 20} MiB; nothing was changed")
+            raise UsageError(
+                f"the text is larger than {MAX_BYTES >> 20} MiB; nothing was changed",
+                hint="Keep large things in files outside the vault, and only what opens them in it.",
+            )
         return data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as err:
         why = getattr(err, "strerror", None) or "it is not UTF-8"
-        raise UsageError(f"what the editor left cannot be read: {why}; nothing was changed") from None
+        raise UsageError(
+            f"what the editor left cannot be read: {why}; nothing was changed", hint="Save it as UTF-8 text, in place."
+        ) from None
 
 
 def _editor(environ: Mapping[str, str]) -> list[str]:

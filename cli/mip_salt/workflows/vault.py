@@ -127,12 +127,15 @@ def _known_words(vault: Vault) -> list[str]:
 def _parsed(name: str, text: str) -> Entry:
     body = read_entry(text)
     if not isinstance(body, dict) or set(body) != set(PARTS):
-        raise UsageError(f"entry {name} must have two keys at its top, pillar and admin, and no other")
+        raise UsageError(
+            f"entry {name} must have two keys at its top, pillar and admin, and no other",
+            hint="Write pillar: {} or admin: {} for an empty one.",
+        )
     for part in PARTS:
         if body[part] is None:
             body[part] = {}
         if not isinstance(body[part], dict):
-            raise UsageError(f"{part} must be a mapping; an empty one is {{}}")
+            raise UsageError(f"{part} must be a mapping; an empty one is {{}}", hint=f"For example: {part}: {{}}")
     return Entry(**body)
 
 
