@@ -136,7 +136,7 @@ def test_no_other_machines_identity_is_told(folder):
 
 
 @pytest.mark.parametrize(
-    ("node", "by_password"), itertools.product(("ms", "ui", "wk1", "wk2", "wk3"), (False, True)), ids=str
+    ("node", "by_password"), list(itertools.product(("ms", "ui", "wk1", "wk2", "wk3"), (False, True))), ids=str
 )
 def test_the_sheet_fits_on_paper_and_its_commands_are_shell(node, by_password, folder):
     text = handover(folder, node, by_password=by_password).text
