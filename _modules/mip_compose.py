@@ -15,7 +15,7 @@ __virtualname__ = "mip_compose"
 # Compose 2 first; docker-compose may be either.
 COMMANDS = ("docker compose", "docker-compose")
 VERSION = re.compile(r"v?([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}[A-Za-z0-9.+~-]{0,40})\s*\Z")
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
+PATH = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/sbin:/bin:/snap/bin"
 # Seconds that compose may take to tell its version: 1.x is Python, and slow on a cold disk.
 DEADLINE = 30
 

@@ -182,11 +182,13 @@ def _write(text: bytes | None, judge: bool, restart: bool) -> None:
         os.unlink(path)
         return
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    mode = os.stat(path).st_mode & 0o7777 if os.path.exists(path) else 0o644
+    old = os.stat(path) if os.path.exists(path) else None
     opened, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".mip-salt-")
     try:
         with os.fdopen(opened, "wb") as out:
-            os.fchmod(out.fileno(), mode)
+            if old:
+                os.fchown(out.fileno(), old.st_uid, old.st_gid)
+            os.fchmod(out.fileno(), old.st_mode & 0o7777 if old else 0o644)
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
