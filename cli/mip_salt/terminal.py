@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -30,6 +30,26 @@ STYLES = {
     "interrupted": "yellow",
     "disabled": "dim",
 }
+
+
+# A text, or a text and its style.
+Cell = str | tuple[str, str]
+
+
+def _grid(columns: Sequence[str], rows: Iterable[Sequence[Cell]], kind_column: int | None) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        kind = row[kind_column] if kind_column is not None else ""
+        style = STYLES.get(kind, "") if isinstance(kind, str) else ""
+        table.add_row(
+            *(
+                Text(*cell) if isinstance(cell, tuple) else Text(cell, style=style if i == kind_column else "")
+                for i, cell in enumerate(row)
+            )
+        )
+    return table
 
 
 class Terminal:
@@ -123,15 +143,25 @@ class Terminal:
         """Print one JSON document."""
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, kind_column: int | None = None) -> None:
-        """Print a table; a column of kinds is coloured by them."""
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            style = STYLES.get(row[kind_column], "") if kind_column is not None else ""
-            table.add_row(*(Text(cell, style=style if i == kind_column else "") for i, cell in enumerate(row)))
-        self.out.print(table, soft_wrap=False)
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, kind_column: int | None = None) -> None:
+        """Print a table; a column of kinds is coloured by them, and a cell may bring a style of its own."""
+        self.out.print(_grid(columns, rows, kind_column), soft_wrap=False)
+
+    @contextmanager
+    def screen(self) -> Iterator[Callable[[Sequence[str], Iterable[Sequence[Cell]], Iterable[str]], None] | None]:
+        """Give what draws a table and lines under it anew each time, where data go; None if that is no terminal.
+
+        All of it is gone at the end.
+        """
+        if not self.out.is_terminal or self.out.is_dumb_terminal or self.json_output or self.verbosity < 0:
+            yield None
+            return
+        with Live(console=self.out, auto_refresh=False, transient=True, vertical_overflow="ellipsis") as drawn:
+
+            def show(columns: Sequence[str], rows: Iterable[Sequence[Cell]], lines: Iterable[str]) -> None:
+                drawn.update(Group(_grid(columns, rows, None), *map(Text, lines)), refresh=True)
+
+            yield show
 
     @contextmanager
     def live(self) -> Iterator[Callable[[Sequence[Sequence[str]]], None] | None]:

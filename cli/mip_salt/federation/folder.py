@@ -68,6 +68,7 @@ class Folder:
     run = At("run")
     tmp = At("run", "tmp")
     lock = At("run", "lock")
+    seen = At("run", "seen.json")
     agent_socket = At("run", "ssh-agent.sock")
     log = At("log")
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mip_salt.federation.seen import Disk
 from mip_salt.ssh.facts import FACTS, one_line
 
 CLOCK, MAGIC, END = "MIP3-clock", "MIP3", "MIP3-end"
@@ -16,26 +17,6 @@ NUMBER = re.compile(r"[0-9]{1,15}\Z")
 SECONDS = re.compile(r"[0-9]{1,11}(\.[0-9]{1,9})?\Z")
 VERSION = re.compile(r"[0-9][0-9A-Za-z.+~_-]{0,39}\Z")
 RELEASE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}\Z")
-
-
-@dataclass(frozen=True)
-class Disk:
-    """The file system under one path.
-
-    size, free
-        KiB; free is what an ordinary user may still write.
-    there
-        Whether the path itself exists; if not, the numbers are those of the nearest folder above it.
-    """
-
-    size: int
-    free: int
-    there: bool = True
-
-    @property
-    def percent_free(self) -> float:
-        """Return how much of it is free, in percent."""
-        return 100 * self.free / self.size if self.size else 0.0
 
 
 @dataclass(frozen=True)
@@ -154,4 +135,4 @@ def _disk(text: str) -> Disk | None:
     if there not in ("there", "absent") or len(found) != 2 or not all(map(NUMBER.match, found)):
         return None
     size, free = map(int, found)
-    return Disk(size, free, there == "there") if size > 0 and free <= size else None
+    return Disk(size=size, free=free, there=there == "there") if size > 0 and free <= size else None

@@ -15,11 +15,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mip_salt.errors import Damaged
 from mip_salt.federation.files import write_atomic
 from mip_salt.federation.folder import Folder
 from mip_salt.vault.gpg import environment
+
+if TYPE_CHECKING:
+    from asyncssh import SSHKey
 
 LIFETIME = 28800  # seconds; as long as gpg-agent holds the vault's key
 SECONDS = 10
@@ -32,15 +36,7 @@ def start(folder: Folder, passphrase: str) -> None:
 
     Raises Damaged if ssh-agent is missing, or the identity cannot be opened.
     """
-    import asyncssh
-
-    if shutil.which("ssh-agent") is None:
-        raise Damaged("ssh-agent is not installed", hint="apt-get install openssh-client")
-    try:
-        with few_rounds():
-            key = asyncssh.read_private_key(str(folder.identity), passphrase)
-    except (OSError, ValueError) as err:
-        raise Damaged("the identity cannot be opened", hint=f"Restore {folder.ssh} from a backup.") from err
+    key = open_identity(folder, passphrase)
     stop(folder)
     call = ["ssh-agent", "-a", str(folder.agent_socket), "-t", str(LIFETIME)]
     done = subprocess.run(call, capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False)
@@ -49,15 +45,38 @@ def start(folder: Folder, passphrase: str) -> None:
         raise Damaged(f"ssh-agent did not start on {folder.agent_socket}")
     write_atomic(_pid_file(folder), found[1])
 
-    async def add() -> None:
-        async with asyncssh.connect_agent(str(folder.agent_socket)) as agent:
-            await agent.add_keys([key], lifetime=LIFETIME)
-
     try:
-        asyncio.run(add())
+        give(folder.agent_socket, key)
     except BaseException:
         stop(folder)
         raise
+
+
+def open_identity(folder: Folder, passphrase: str) -> SSHKey:
+    """Return the identity, decrypted in this process.
+
+    Raises Damaged if ssh-agent is missing, or the identity cannot be opened.
+    """
+    import asyncssh
+
+    if shutil.which("ssh-agent") is None:
+        raise Damaged("ssh-agent is not installed", hint="apt-get install openssh-client")
+    try:
+        with few_rounds():
+            return asyncssh.read_private_key(str(folder.identity), passphrase)
+    except (OSError, ValueError) as err:
+        raise Damaged("the identity cannot be opened", hint=f"Restore {folder.ssh} from a backup.") from err
+
+
+def give(agent_socket: Path, key: SSHKey) -> None:
+    """Give the agent on a socket a key, over that socket alone."""
+    import asyncssh
+
+    async def add() -> None:
+        async with asyncssh.connect_agent(str(agent_socket)) as agent:
+            await agent.add_keys([key], lifetime=LIFETIME)
+
+    asyncio.run(add())
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
-from mip_salt.remote.results import NodeResult, Progress
+from mip_salt.federation.seen import LastApply, note, now
+from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.run import collect, run
 
 
@@ -66,4 +67,22 @@ def apply(
         on_tick=lambda: on_event(Event("tick")),
         on_progress=lambda at: on_event(Event("progress", at.node, progress=at)),
     )
-    return collect(results, enabled, lambda result: on_event(Event("done", result.id, result)))
+
+    def done(result: NodeResult) -> None:
+        if not test:
+            remember(folder, result)
+        on_event(Event("done", result.id, result))
+
+    found = collect(results, enabled, done)
+    for result in found:
+        if result.kind is Kind.INTERRUPTED and not test:
+            remember(folder, result)
+    return found
+
+
+def remember(folder: Folder, result: NodeResult) -> None:
+    """Keep what came of a node's apply, for `status` to tell."""
+    last = LastApply(
+        at=now(), kind=str(result.kind), changed=result.changed, failed=result.failed, seconds=round(result.seconds, 2)
+    )
+    note(folder, applies={result.id: last})

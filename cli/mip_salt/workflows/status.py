@@ -73,8 +73,12 @@ class Statuses:
 
     chosen
         Ids of the nodes; disabled ones are shown and not asked.
-    on_change
-        Called when a node's answer has come.
+    agent
+        Socket of the ssh-agent that holds the identity.
+    before
+        What was found before the federation changed, to begin with.
+
+    ``on_change`` is called when a node's answer has come.
     """
 
     def __init__(
@@ -83,17 +87,23 @@ class Statuses:
         federation: Federation,
         chosen: Sequence[str],
         agent: Path,
-        on_change: Callable[[], None] = lambda: None,
+        before: Statuses | None = None,
     ) -> None:
-        self.folder, self.federation, self.agent, self.on_change = folder, federation, agent, on_change
-        before = seen.read(folder)
-        self.damaged = before.damaged
-        self.rows = {name: self._before(name, before) for name in chosen}
+        self.folder, self.federation, self.agent = folder, federation, agent
+        self.on_change: Callable[[], None] = lambda: None
+        known = seen.read(folder)
+        self.damaged = known.damaged
+        self.rows: dict[str, NodeStatus] = {
+            name: self._row(name, known, before.rows.get(name) if before else None) for name in chosen
+        }
         self._unwritten: dict[str, Sighting] = {}
+        self._stamp = self._document_stamp()
 
-    def _before(self, name: str, before: seen.Seen) -> NodeStatus:
-        node, known = self.federation.nodes[name], before.of(name)
+    def _row(self, name: str, seen_before: seen.Seen, before: NodeStatus | None) -> NodeStatus:
+        node, known = self.federation.nodes[name], seen_before.of(name)
         kind = "asking" if node.enabled else "disabled"
+        if before and before.asked and node.enabled:
+            return replace(before, node=node)
         return NodeStatus(name, node, kind, sighting=known.sighting, apply=known.apply)
 
     def sorted(self) -> list[NodeStatus]:
@@ -112,7 +122,7 @@ class Statuses:
             self.remember()
 
     def watch(self, interval: float, on_tick: Callable[[], None], ticks: float) -> None:
-        """Ask each node again and again, each at its own pace, until the operator stops it.
+        """Ask each node again and again, each at its own pace, until the federation's document changes.
 
         interval
             Seconds from a node's answer to its next asking.
@@ -126,14 +136,19 @@ class Statuses:
                 await asyncio.sleep(interval)
 
         async def tick() -> None:
-            while True:
+            while self._document_stamp() == self._stamp:
                 await asyncio.sleep(ticks)
                 self.remember()
                 self._applied()
                 on_tick()
 
         async def both() -> None:
-            await asyncio.gather(self._each(again, room=len(self.rows)), tick())
+            asking = asyncio.ensure_future(self._each(again, room=len(self.rows)))
+            try:
+                await tick()
+            finally:
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
 
         try:
             asyncio.run(both())
@@ -144,6 +159,13 @@ class Statuses:
         """Write down what was seen since the last time."""
         if self._unwritten and seen.note(self.folder, sightings=self._unwritten):
             self._unwritten = {}
+
+    def _document_stamp(self) -> tuple[int, int]:
+        try:
+            found = self.folder.document.stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_ino
 
     def _applied(self) -> None:
         """Take note of what an apply that runs beside us has done."""
