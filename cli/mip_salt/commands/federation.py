@@ -27,13 +27,19 @@ def list_(request: Request) -> int:
     from mip_salt.vault.agent import alive
 
     def row(folder: Folder) -> dict[str, object]:
-        known: dict[str, object] = {"federation": folder.name, "path": str(folder.path)}
+        known: dict[str, object] = {"federation": folder.name, "path": str(folder.path), "error": "", "hint": ""}
         try:
             folder.check_private()
             nodes = load(folder).nodes
         except MipError as err:
-            return {**known, "nodes": None, "vault": "unknown", "error": err.message}
-        return {**known, "nodes": len(nodes), "vault": "unlocked" if alive(folder) else "locked", "error": ""}
+            return {**known, "nodes": None, "vault": "unknown", "error": err.message, "hint": err.hint}
+        return {
+            **known,
+            "nodes": len(nodes),
+            "vault": "unlocked" if alive(folder) else "locked",
+            "error": "",
+            "hint": "",
+        }
 
     rows = [row(folder) for folder in all_folders(request.root_folder)]
     terminal = request.terminal
@@ -56,5 +62,5 @@ def list_(request: Request) -> int:
         terminal.say(f"No federation under {request.root_folder} yet. Begin one: mip-salt -f NAME configure")
     for r in rows:
         if r["error"]:
-            terminal.warning(f"{r['federation']}: {r['error']}")
+            terminal.error(MipError(f"{r['federation']}: {r['error']}", hint=str(r["hint"])))
     return 6 if any(r["error"] for r in rows) else 0

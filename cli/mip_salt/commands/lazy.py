@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
@@ -31,6 +32,13 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
         command.epilog = self.epilog
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands of the table, whole lines and all, without importing them; and the options."""
+        found = [
+            CompletionItem(name, help=told) for name, (_, told) in self.table.items() if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
