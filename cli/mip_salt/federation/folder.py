@@ -80,17 +80,29 @@ class Folder:
         """Say whether a federation was begun here."""
         return self.document.is_file()
 
-    def create(self) -> None:
-        """Make the folder and its parts, private to the operator.
-
-        Raises UsageError for a name or path that cannot work, Damaged if the folder cannot be made.
-        """
+    def check_path(self) -> None:
+        """Raise UsageError for a name or a path that cannot work."""
         valid_name(self.name)
         if len(os.fsencode(self.path)) > MAX_PATH:
             raise UsageError(
                 f"{self.path} is too long for the sockets that gpg-agent and ssh-agent need in it",
                 hint=f"Choose a root (--root) so that the whole path has at most {MAX_PATH} bytes.",
             )
+
+    def create(self) -> None:
+        """Make the folder and its parts, private to the operator.
+
+        Raises UsageError for a name or path that cannot work, Damaged if the folder cannot be made.
+        """
+        self.check_path()
+        self.make_parts()
+        self.check_private()
+
+    def make_parts(self) -> None:
+        """Make what is missing of the folder and its parts.
+
+        Raises Damaged if one cannot be made.
+        """
         try:
             for part in (
                 self.path,
@@ -109,7 +121,6 @@ class Folder:
                 f"{err.filename} cannot be made: {err.strerror}",
                 hint="Choose another --root, or run as its owner.",
             ) from err
-        self.check_private()
 
     def sweep(self) -> None:
         """Remove what killed commands left half-written; the caller holds the federation, so none is being written."""
