@@ -25,6 +25,7 @@ mip:
     wk2: {role: worker, address: 10.0.0.22, bastion: wk1}
 """
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.M | re.S)
+STATES = Path(__file__).parents[2] / "states" / "mip"
 KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
 
 
@@ -117,18 +118,39 @@ def test_the_ports_are_those_of_the_role(node, ports, not_these, folder):
 
 def test_what_the_settings_change_is_told(folder):
     settings = (
-        "  settings: {data: {path: /srv/mip, user: data}, docker: {source: docker-ce, daemon: {mtu: 1400}}, "
-        "hosts: false, time_sync: false}\n"
+        "  settings: {data: {path: /srv/mip, user: data, groups: [docker]}, "
+        "docker: {source: docker-ce, daemon: {mtu: 1400}}, hosts: false, time_sync: false}\n"
     )
     before = handover(folder, "wk1").text
     folder.document.write_text(DOCUMENT + settings)
     after = handover(folder, "wk1").text
-    for text in ("/srv/mip/brain", "user and group data", "docker-ce", "mtu"):
+    for text in ("/srv/mip/brain", "user data", "docker-ce", "/etc/apt", "mtu", "in these groups, too: docker"):
         assert text in after
         assert text not in before
     for text in ("/etc/hosts", "chrony"):
         assert text in before
         assert text not in after
+
+
+def test_every_component_of_the_states_is_told(folder):
+    told = {
+        "compose": "docker compose",
+        "data": "/data/brain",
+        "docker": "Docker engine",
+        "host": "compared first",
+        "hosts": "/etc/hosts",
+        "identity": "authorized_keys",
+        "master": "/opt/mip",
+        "time": "chrony",
+    }
+    assert {path.parent.name for path in STATES.glob("*/init.sls")} == set(told)
+    sheets = handover(folder, "ms").text + handover(folder, "ui").text
+    assert [component for component, words in told.items() if words not in sheets] == []
+
+
+def test_a_bastion_may_forward(folder):
+    assert 'echo "restrict,pty,port-forwarding ssh-ed25519' in handover(folder, "wk1").text
+    assert 'echo "restrict,pty ssh-ed25519' in handover(folder, "wk2").text
 
 
 def test_no_other_machines_identity_is_told(folder):

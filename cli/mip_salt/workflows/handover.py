@@ -13,12 +13,13 @@ from mip_salt.federation.fingerprint import in_words
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, role_of
 from mip_salt.ssh import pins
-from mip_salt.ssh.install import RESTRICT
+from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION
 
 TEMPLATE = Path(__file__).with_name("handover.md")
 BLANK = "_" * 22
 PLACES = {"master": "the master", "ui": "the web front end", "worker": "a worker"}
 ENGINES = {"distribution": "the distribution's docker.io", "docker-ce": "docker-ce from download.docker.com"}
+REPOSITORY = "docker.list and docker.asc in /etc/apt"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def handover(folder: Folder, node: str, *, user: str = "mipadmin", by_password: 
         blank=BLANK,
         key=key,
         comment=comment,
-        options=RESTRICT,
+        options=RESTRICT_BASTION if node in {other.bastion for other in federation.nodes.values()} else RESTRICT,
         rule=f"{user} ALL=(root) NOPASSWD: ALL",
         key_file=f"/etc/ssh/ssh_host_{kind.lower()}_key.pub",
         pins=[
@@ -87,7 +88,10 @@ def handover(folder: Folder, node: str, *, user: str = "mipadmin", by_password: 
         ],
         data=f"{settings.data.path}/{folder.name}",
         data_user=settings.data.user,
+        data_group=settings.data.group,
+        groups=", ".join(settings.data.groups),
         engine=ENGINES[settings.docker.source],
+        repository="" if settings.docker.source == "distribution" else REPOSITORY,
         daemon=", ".join(sorted(settings.docker.daemon)),
         hosts=settings.hosts,
         time_sync=settings.time_sync,
