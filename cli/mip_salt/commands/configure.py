@@ -53,48 +53,19 @@ def configure(request: Request, what: str, source: str | None, node: str | None)
             hint="Leave out -f, or correct the file's federation.",
         )
 
-    from mip_salt.commands.show import show_failure, show_nodes
-    from mip_salt.federation.document import begin
-    from mip_salt.federation.generate import refresh
+    from mip_salt.commands.configuring import configure_with
     from mip_salt.federation.model import NODE_ID
     from mip_salt.questions.file import FileQuestions
     from mip_salt.questions.wizard import Wizard
-    from mip_salt.remote.results import exit_code
-    from mip_salt.vault.session import open_session
-    from mip_salt.workflows.configure import Done
-    from mip_salt.workflows.configure import configure as run
-    from mip_salt.workflows.seat import Seat
 
     if node and (not NODE_ID.match(node) or (file and node not in file.nodes)):
         raise UsageError(f"there is no node {node!r} to configure", hint="An id is ms, ui, wk1, wk2, …")
-    terminal = request.terminal
-    questions = FileQuestions(folder.name, file, terminal, node) if file else Wizard(folder.name, terminal, node)
-
-    def progress(name: str, text: str) -> None:
-        # Of many nodes side by side only the outcome is news.
-        (terminal.detail if file else terminal.say)(f"  {name}: {text} …")
-
-    def finished(done: Done) -> None:
-        result = done.result
-        if done.removed and not result.error:
-            terminal.success(f"{result.id} is removed")
-            if result.hint:
-                terminal.warning(result.hint)
-        elif not result.error:
-            terminal.success(
-                f"{result.id} is {result.facts['hostname']}" + ("" if result.kind == "changed" else ", as before")
-            )
-        elif file or done.removed:
-            show_failure(request, result)
-
-    folder.create()
-    with request.held(folder, "configure"):
-        federation = begin(folder)
-        refresh(folder, federation)
-        with open_session(folder, request.passphrase(folder), create=True) as vault:
-            results = run(Seat(folder, vault, questions, progress), finished)
-        show_nodes(request, folder, results)
-    return exit_code(results)
+    if file:
+        questions = FileQuestions(folder.name, file, request.terminal, node)
+        return configure_with(request, folder, questions, what="configure", terse=True)
+    # The wizard says itself why a node failed, before it asks how to go on.
+    wizard = Wizard(folder.name, request.terminal, node)
+    return configure_with(request, folder, wizard, what="configure", terse=False, told=lambda name: True)
 
 
 def _read(source: str) -> str:
