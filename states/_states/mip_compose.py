@@ -51,7 +51,7 @@ def installed(name: str, packages: list[str]) -> dict[str, Any]:
             ret["changes"] = {chosen or "compose": {"old": "", "new": offered.get(chosen, "whatever apt then offers")}}
             return {**ret, "result": None, "comment": "A compose would be installed."}
         if not chosen:
-            raise CommandExecutionError(f"apt here offers none of {', '.join(packages)}: look at /etc/apt")
+            raise CommandExecutionError(f"apt on the node offers none of {', '.join(packages)}. Look at /etc/apt there")
         ret["changes"] = __salt__["mip_apt.install"](chosen)
         found = __salt__["mip_compose.find"]()
         if not found["version"]:

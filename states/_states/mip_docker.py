@@ -59,8 +59,8 @@ def installed(name: str, packages: list[str], optional: list[str] | None = None)
         offered = __salt__["mip_apt.candidates"](*packages, *(optional or []))
         missing = [package for package in packages if package not in offered]
         if missing:
-            stale = "" if fresh else ", and not all of its mirrors answer"
-            raise CommandExecutionError(f"apt here offers no {', '.join(missing)}{stale}: look at /etc/apt")
+            why = "" if fresh else " Not all of its mirrors answer: is there a proxy to set?"
+            raise CommandExecutionError(f"apt on the node offers no {', '.join(missing)}.{why} Look at /etc/apt there")
         if not __salt__["mip_docker.safe"](offered[name]):
             raise CommandExecutionError(_low(name, offered[name]))
         chosen = [*packages, *(package for package in optional or [] if package in offered)]
@@ -127,6 +127,6 @@ def _judged(ret: dict[str, Any], found: dict[str, Any]) -> dict[str, Any] | None
 
 def _low(name: str, version: str) -> str:
     return (
-        f"{name} {version}, which apt here offers, is below {FLOOR}. Enable the release's -updates and -security "
-        "suites in /etc/apt (Ubuntu 20.04 and 22.04 are safe only with them), or set docker: {source: docker-ce}"
+        f"{name} {version}, which apt on the node offers, is below {FLOOR}. Enable the release's -updates and "
+        "-security suites in /etc/apt there (Ubuntu 20.04 and 22.04 are safe only with them), or set docker: {source: docker-ce}"
     )

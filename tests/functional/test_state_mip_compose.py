@@ -74,4 +74,4 @@ def test_a_trial_tells_the_best_that_apt_offers(node, machine, offers, chosen):
 def test_none_to_be_had_is_a_failure(node, machine):
     ret = installed(node)
     assert (ret.result, ret.changes) == (False, {})
-    assert "apt here offers none of docker-compose-plugin, docker-compose-v2, docker-compose" in ret.comment
+    assert "apt on the node offers none of docker-compose-plugin, docker-compose-v2, docker-compose" in ret.comment

@@ -79,7 +79,7 @@ def test_a_package_below_the_floor_is_not_installed(node, engine):
     engine.offer(docker_io="20.10.12-0ubuntu4")
     ret = installed(node)
     assert (ret.result, ret.changes) == (False, {})
-    assert "docker.io 20.10.12-0ubuntu4, which apt here offers, is below the safe floor" in ret.comment
+    assert "docker.io 20.10.12-0ubuntu4, which apt on the node offers, is below the safe floor" in ret.comment
     assert "Enable the release's -updates" in ret.comment
     assert not [call for call in asked_of_apt(engine) if "install" in call]
 
@@ -88,7 +88,7 @@ def test_a_release_without_the_package_is_a_failure(node, engine):
     (engine.bin / "offers" / "docker.io").unlink()
     ret = installed(node)
     assert ret.result is False
-    assert "apt here offers no docker.io" in ret.comment
+    assert "apt on the node offers no docker.io" in ret.comment
 
 
 @pytest.mark.parametrize("test", [False, True])
