@@ -3,7 +3,7 @@
 import pytest
 import yaml
 from mip_salt.errors import Damaged
-from mip_salt.federation.document import begin, drop_node, load, parse, put_node
+from mip_salt.federation.document import begin, drop_node, load, parse, put_missing, put_node
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Node
 
@@ -104,3 +104,17 @@ def test_a_federation_is_begun_once(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(Damaged, match=r"federation\.sls cannot be read"):
         load(Folder(tmp_path / "brain"))
+
+
+def test_a_missing_value_is_put_where_it_belongs_and_the_rest_stays():
+    before = "mip:\n  federation: brain  # ours\n  nodes: {}\n"
+    after = put_missing(put_missing(before, ("versions", "mip"), "7.10"), ("settings", "data", "path"), "/srv/data")
+    assert parse(after, "brain").versions.mip == "7.10"
+    assert parse(after, "brain").settings.data.path == "/srv/data"
+    assert yaml.safe_load(after)["mip"]["versions"]["mip"] == "7.10"
+    assert "# ours" in after
+
+
+def test_a_value_that_the_operator_wrote_stays():
+    before = 'mip:\n  federation: brain\n  versions: {exareme: "24.5.1"}  # held\n  nodes: {}\n'
+    assert put_missing(before, ("versions", "exareme"), "24.3.0") == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -157,14 +157,33 @@ def drop_node(text: str, name: str) -> str:
     return _edit(text, lambda nodes: nodes.pop(name, None))
 
 
+def put_name(text: str, name: str) -> str:
+    """Return the document under another federation's name."""
+
+    def edit(body: CommentedMap) -> None:
+        body["federation"] = DoubleQuotedScalarString(name)
+
+    return _edit_top(text, edit)
+
+
 def _edit(text: str, change: Any) -> str:
-    writer = _yaml()
-    document = writer.load(text)
-    body = document["mip"]
+    def edit(body: CommentedMap) -> None:
+        _edit_nodes(body, change)
+
+    return _edit_top(text, edit)
+
+
+def _edit_nodes(body: CommentedMap, change: Any) -> None:
     if not isinstance(body.get("nodes"), Mapping):
         body["nodes"] = CommentedMap()
     body["nodes"].fa.set_block_style()
     change(body["nodes"])
+
+
+def _edit_top(text: str, change: Any) -> str:
+    writer = _yaml()
+    document = writer.load(text)
+    change(document["mip"])
     out = io.StringIO()
     writer.dump(document, out)
     return out.getvalue()
