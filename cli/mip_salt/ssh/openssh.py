@@ -56,11 +56,13 @@ class Look:
     skew: float | None
 
 
-async def check(folder: Folder, federation: Federation, name: str, timeout: float) -> Facts:
+async def check(
+    folder: Folder, federation: Federation, name: str, timeout: float, *, agent: Path | None = None
+) -> Facts:
     """Return what a node says of itself; as `look` does, and nothing else is asked."""
     seen = _seen(folder, federation, name)
     with _reproduced(seen):
-        return parse_facts((await _ask(seen, FACTS, timeout)).out, name)
+        return parse_facts((await _ask(seen, FACTS, timeout, agent)).out, name)
 
 
 async def look(
