@@ -13,10 +13,11 @@ COMMANDS = {
     "disable": (f"{HERE}.switch", "Leave nodes out of every command."),
     "enable": (f"{HERE}.switch", "Let every command work on nodes again."),
     "handover": (f"{HERE}.handover", "Print what a machine's administrator needs to give us an account."),
+    "rename": (f"{HERE}.rename", "Give a node's machine a meaningful hostname."),
     "remove": (f"{HERE}.remove", "Take the identity off a node, and forget it."),
 }
 
 
 @click.group(cls=LazyGroup, table=COMMANDS)
 def node() -> None:
-    """Look after nodes: list, disable and enable them, trust one again, remove one."""
+    """Look after nodes: list and check them, leave some out, rename, trust again or remove one."""
