@@ -166,11 +166,25 @@ def put_name(text: str, name: str) -> str:
     return _edit_top(text, edit)
 
 
-def _edit(text: str, change: Any) -> str:
+def put_missing(text: str, place: Sequence[str], value: str) -> str:
+    """Return the document with one value put in, unless something stands there already.
+
+    place
+        Its keys below ``mip``: ``("versions", "exareme")``.
+    """
+
     def edit(body: CommentedMap) -> None:
-        _edit_nodes(body, change)
+        for key in place[:-1]:
+            if not isinstance(body.get(key), Mapping):
+                body[key] = CommentedMap()
+            body = body[key]
+        body.setdefault(place[-1], _scalar(value))
 
     return _edit_top(text, edit)
+
+
+def _edit(text: str, change: Any) -> str:
+    return _edit_top(text, lambda body: _edit_nodes(body, change))
 
 
 def _edit_nodes(body: CommentedMap, change: Any) -> None:

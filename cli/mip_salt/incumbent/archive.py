@@ -18,6 +18,7 @@ MOST_UNPACKED = 256 << 20
 MOST_MEMBERS = 20_000
 BROKEN = (tarfile.TarError, EOFError, OSError, zlib.error, ValueError, OverflowError, RecursionError)
 GZIP = b"\x1f\x8b"
+DEEPEST = max(place.count("/") + 1 for place in WANTED)
 
 
 class TooMuch(Exception):
@@ -104,7 +105,7 @@ def _take(
 def _place(member: str) -> tuple[PurePosixPath, str] | None:
     """Return the exareme folder that a member lies in, and which of the incumbent's files it is."""
     parts = PurePosixPath(member.lstrip("/")).parts
-    for count in range(1, 5):
+    for count in range(1, DEEPEST + 1):
         name = WANTED.get("/".join(parts[-count:]))
         if name and ".." not in parts:
             return PurePosixPath(*parts[:-count]), name

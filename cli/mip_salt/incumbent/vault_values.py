@@ -17,6 +17,7 @@ PAIR = re.compile(
     r"(?P<key>[A-Za-z0-9_]*?)_(?P<what>remote_user|become_user|ssh_pass|become_pass):(?: (?P<value>.*))?\Z"
 )
 QUOTED = re.compile(r"\"([^\"\\]*)\"\Z|'([^']*)'\Z")
+TWINS = {"become_user": "remote_user", "become_pass": "ssh_pass"}
 SECRET = ("ssh_pass", "become_pass")
 # What the wizard's expect script could not send: Tcl would have run or replaced it (D3).
 TCL = '$["\\{'
@@ -37,6 +38,7 @@ def parse(text: str, flaws: Flaws) -> dict[str, Value]:
         Takes what cannot be read and what YAML would misread. No value of it is repeated.
     """
     values: dict[str, Value] = {}
+    raws: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
         line = line.rstrip("\r")
         if not line.strip() or line.lstrip().startswith("#") or line.strip() == "---":
@@ -50,7 +52,10 @@ def parse(text: str, flaws: Flaws) -> dict[str, Value]:
             flaws.add(number, f"{name} is of a machine without a name, which could not be resolved: not read")
         elif name in values:
             flaws.add(number, f"{name} stands twice: the last counts, as for Ansible")
-        value = _value(number, name, pair["value"] or "", flaws)
+        raw = raws[name] = (pair["value"] or "").strip(" \t")  # as bash's read left it
+        # mip writes user and password twice, for login and for sudo: one flaw is enough.
+        twin = f"{pair['key']}_{TWINS.get(pair['what'])}"
+        value = _value(number, name, raw, flaws if raws.get(twin) != raw else Flaws(flaws.file))
         if value and pair["key"]:
             values[name] = Value(value, number)
     return values
@@ -58,7 +63,6 @@ def parse(text: str, flaws: Flaws) -> dict[str, Value]:
 
 def _value(number: int, name: str, raw: str, flaws: Flaws) -> str:
     """Return the value to use, empty if there is none."""
-    raw = raw.strip(" \t")  # as bash's read left it
     if not raw:
         flaws.add(number, f"{name} is empty")
         return ""
