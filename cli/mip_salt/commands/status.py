@@ -91,7 +91,7 @@ def _watch(request: Request, folder: Folder, nodes: tuple[str, ...], agent: Path
         with terminal.screen() as draw:
             while True:
                 statuses = Statuses(folder, federation, select(federation, nodes), agent, before=before)
-                view = _View(request, statuses, blocks=False, problem=problem)
+                view = _View(request, statuses, blocks=False, problem=problem, interval=interval)
                 view.draw = draw
                 tick = view.redraw
                 if draw:
@@ -115,8 +115,10 @@ def _watch(request: Request, folder: Folder, nodes: tuple[str, ...], agent: Path
 class _View:
     """What the operator sees of some nodes."""
 
-    def __init__(self, request: Request, statuses: Statuses, *, blocks: bool, problem: str = "") -> None:
-        self.request, self.statuses, self.problem = request, statuses, problem
+    def __init__(
+        self, request: Request, statuses: Statuses, *, blocks: bool, problem: str = "", interval: float = 0
+    ) -> None:
+        self.request, self.statuses, self.problem, self.interval = request, statuses, problem, interval
         self.blocks = blocks or request.verbosity > 0
         self.table = not blocks
         self.draw: Callable[[Sequence[str], Iterable[Sequence[Cell]], Iterable[str]], None] | None = None
@@ -129,6 +131,7 @@ class _View:
         if self.draw:
             rows, moment = self.statuses.sorted(), now()
             said = [*notes(rows), *([f"! {self.problem}"] if self.problem else [])]
+            said += [f"Asked every {self.interval:g} s; Ctrl-C ends it."] if self.interval else []
             self.draw(COLUMNS, [line(row, moment) for row in rows], said)
 
     def print_round(self) -> None:

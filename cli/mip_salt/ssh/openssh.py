@@ -149,11 +149,20 @@ def same_machine(name: str, node: Node, facts: Facts, *, federation: str = "FEDE
     wrong = [(what, was, now) for what, was, now in pairs if was and was != now]
     if wrong:
         shown = "\n".join(f"  {what}: confirmed {was}, now {now}" for what, was, now in wrong)
+        trust = f"mip-salt -f {federation} node trust {name} --host-key SHA256:…"
+        follow = f"mip-salt -f {federation} node rename {name} {facts.hostname}"
+        renamed = [what for what, _, _ in wrong] == ["hostname"]
+        may_follow = renamed and "." not in facts.hostname
         raise TrustRefused(
             f"it is not the confirmed machine\n{shown}",
             node=name,
-            hint="It has the confirmed host key, so it was renamed, reinstalled with its old key, or cloned. Ask its "
-            f"administrator. Only if it is meant: mip-salt -f {federation} node trust {name} --host-key SHA256:…",
+            hint="It has the confirmed host key"
+            + (
+                " and machine-id, so it was renamed"
+                if renamed
+                else ", so it was reinstalled with its old key, or cloned"
+            )
+            + f". Ask its administrator. Only if it is meant:\n  {follow if may_follow else trust}",
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mip_salt.errors import Damaged, TrustRefused
+from mip_salt.federation import seen
 from mip_salt.federation.document import drop_node, load, parse, put_node
 from mip_salt.federation.files import remove, write_if_changed
 from mip_salt.federation.folder import Folder
@@ -77,6 +78,8 @@ def record(folder: Folder, vault: Vault, name: str, node: Node, password: str | 
         return
     if entry != before:
         vault.write(name, entry)
+    if name not in federation.nodes or federation.nodes[name].machine_id != node.machine_id:
+        seen.forget(folder, name)  # what was seen of another machine
     _rewrite(folder, put_node(folder.document.read_text("utf-8"), name, node))
     note(folder, "confirmed", node=name, result=f"{node.hostname} {node.machine_id}")
 
@@ -86,6 +89,7 @@ def forget(folder: Folder, name: str) -> None:
     _rewrite(folder, drop_node(folder.document.read_text("utf-8"), name))
     remove(folder.entry(name))
     pins.unpin(folder.known_hosts, name)
+    seen.forget(folder, name)
     note(folder, "removed", node=name)
 
 

@@ -9,6 +9,7 @@ from mip_salt.commands.lazy import LazyGroup
 HERE = "mip_salt.commands.node"
 COMMANDS = {
     "list": (f"{HERE}.list", "List the federation's nodes; ask none anything."),
+    "check": (f"{HERE}.check", "Look at one node closely: each thing with its remedy."),
     "trust": (f"{HERE}.trust", "Trust a node again after its host key changed."),
     "disable": (f"{HERE}.switch", "Leave nodes out of every command."),
     "enable": (f"{HERE}.switch", "Let every command work on nodes again."),
