@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -16,12 +17,16 @@ from mip_salt.interrupts import heed
 # Name → what it does, in one line; commands/NAME.py holds the click command NAME.
 COMMANDS = {
     "configure": "Ask for nodes, confirm them, and make them a federation.",
+    "import": "Import a federation that mip-deployment's mip script made.",
     "apply": "Bring the nodes to what the federation says.",
     "plan": "Say what apply would change.",
     "status": "Show how every node is.",
     "node": "Look after nodes: check, list, disable, rename, trust again, remove.",
     "ssh": "Open a shell on a node, or run a command there.",
     "vault": "Open, close, read and change the vault.",
+    "backup": "Keep the federation in one private file.",
+    "restore": "Bring a federation back from its backup.",
+    "uninstall": "Remove the federation from this machine, after a backup.",
     "federation": "List the federations of this machine.",
     "lab": "Boot a throwaway federation on this machine, to rehearse on.",
     "schema": "Print the JSON Schema of a file that mip-salt reads.",
@@ -44,7 +49,8 @@ class LazyGroup(click.Group):
         """Import the command's module and return its command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"mip_salt.commands.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(f"mip_salt.commands.{name}"), name)
         for each in (command, *getattr(command, "commands", {}).values()):
             each.epilog = EPILOG
         return command

@@ -56,6 +56,23 @@ def agent(home: Path, command: str) -> str:
     return done.stdout
 
 
+def gpg_says(home: Path, *arguments: str) -> str:
+    """Return what gpg prints about a keyring; nothing that needs its agent.
+
+    Raises Damaged if gpg is not installed, or hangs.
+    """
+    call = ["gpg", "--homedir", str(home), "--batch", "--no-tty", "--no-autostart", *arguments]
+    try:
+        done = subprocess.run(
+            call, capture_output=True, text=True, errors="replace", env=environment(), timeout=SECONDS, check=False
+        )
+    except FileNotFoundError:
+        raise _missing() from None
+    except subprocess.TimeoutExpired:
+        raise Damaged(f"gpg does not answer about {home}", hint="End it, then run this again.") from None
+    return done.stdout
+
+
 def kill_agent(home: Path) -> None:
     """End the keyring's gpg-agent, and with it every cached passphrase."""
     if home.is_dir():

@@ -31,15 +31,7 @@ async def remove_node(seat: Seat, name: str) -> NodeResult:
         )
     stays = ""
     try:
-        async with through_bastion(folder, node.bastion) as via:
-            seat.progress(name, "taking the identity off the machine")
-            await leave(
-                Target(name, node.address, node.port, node.user),
-                pins.read(folder.known_hosts).get(name, []),
-                agent_path=str(folder.agent_socket),
-                public_key=folder.identity_public.read_text("utf-8").strip(),
-                via=via,
-            )
+        await clean(seat, name)
     except MipError as err:
         stays = (
             f"Its machine could not be cleaned ({err.message}). There, take the line that ends in "
@@ -48,3 +40,21 @@ async def remove_node(seat: Seat, name: str) -> NodeResult:
         )
     forget(folder, name)
     return NodeResult(name, Kind.CHANGED, hint=stays, facts={"role": str(node.role), "hostname": node.hostname or ""})
+
+
+async def clean(seat: Seat, name: str) -> None:
+    """Take the identity, and the sudo rule with it, off a node's machine.
+
+    Raises TrustRefused, LoginRefused, Unreachable or NodeFailed; what was not removed then is still there.
+    """
+    folder = seat.folder
+    node = load(folder).nodes[name]
+    async with through_bastion(folder, node.bastion) as via:
+        seat.progress(name, "taking the identity off the machine")
+        await leave(
+            Target(name, node.address, node.port, node.user),
+            pins.read(folder.known_hosts).get(name, []),
+            agent_path=str(folder.agent_socket),
+            public_key=folder.identity_public.read_text("utf-8").strip(),
+            via=via,
+        )
