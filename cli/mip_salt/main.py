@@ -6,6 +6,7 @@ import sys
 import traceback
 from importlib import import_module
 from keyword import iskeyword
+from keyword import iskeyword
 
 import click
 
@@ -17,6 +18,7 @@ from mip_salt.interrupts import heed
 # Name → what it does, in one line; commands/NAME.py holds the click command NAME.
 COMMANDS = {
     "configure": "Ask for nodes, confirm them, and make them a federation.",
+    "import": "Import a federation that mip-deployment's mip script made.",
     "import": "Import a federation that mip-deployment's mip script made.",
     "apply": "Bring the nodes to what the federation says.",
     "plan": "Say what apply would change.",

@@ -96,6 +96,11 @@ def password_from_environment(name: str) -> str | None:
     return os.environ.pop(f"{PASSWORD_VARIABLE}{name.upper()}", None)
 
 
+def password_given(name: str) -> bool:
+    """Say whether a node's password stands in the environment, without taking it."""
+    return f"{PASSWORD_VARIABLE}{name.upper()}" in os.environ
+
+
 def _password(name: str, wish: NodeWish) -> str | None:
     given = password_from_environment(name)
     return given if given is not None else wish.password.get_secret_value() if wish.password else None
