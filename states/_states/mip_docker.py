@@ -128,5 +128,6 @@ def _judged(ret: dict[str, Any], found: dict[str, Any]) -> dict[str, Any] | None
 def _low(name: str, version: str) -> str:
     return (
         f"{name} {version}, which apt on the node offers, is below {FLOOR}. Enable the release's -updates and "
-        "-security suites in /etc/apt there (Ubuntu 20.04 and 22.04 are safe only with them), or set docker: {source: docker-ce}"
+        "-security suites in /etc/apt there (Ubuntu 20.04 and 22.04 are safe only with them), or set "
+        "docker: {source: docker-ce}"
     )

@@ -16,6 +16,7 @@ EVERY_NODE = [
     ("mip-identity-present", "mip_identity.present"),
     ("mip-data-group-present", "group.present"),
     ("mip-data-user-present", "user.present"),
+    ("mip-data-user-groups", "user.present"),
     ("mip-data-root-directory", "file.directory"),
     ("mip-data-federation-directory", "file.directory"),
     ("mip-hosts-brain-ms-present", "host.present"),
@@ -102,6 +103,8 @@ def test_data_are_the_users_alone_and_no_password_is_set(tree):
     user, data = chunks["mip-data-user-present"], chunks["mip-data-federation-directory"]
     assert (user["name"], user["optional_groups"], user["remove_groups"]) == ("u", ["g", "docker"], False)
     assert not {"password", "hash_password", "empty_password"} & set(user)
+    assert user["unless"] == [{"fun": "user.info", "name": "u"}]
+    assert "shell" not in chunks["mip-data-user-groups"]
     assert (data["name"], data["user"], data["group"], data["mode"]) == ("/srv/d/brain", "u", "g", "0770")
     assert not {"user", "group", "mode"} & set(chunks["mip-data-root-directory"])
     master = chunks["mip-master-directory"]

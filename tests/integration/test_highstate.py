@@ -12,6 +12,7 @@ import pytest
 pytestmark = pytest.mark.lab
 NODES = ("ms", "ui", "wk1", "wk2")
 WANTED = {"log-opts": {"max-size": "10m"}}
+SETTINGS = {"docker": {"daemon": WANTED}, "data": {"user": "mipdata", "group": "mipdata"}}
 ADOPTED = '{"debug":false,\n\n "log-opts" : {"max-size":"10m"}}'
 OTHER = '{"mtu": 1450, "log-opts": {"max-file": "2"}}'
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -31,7 +32,7 @@ dpkg-deb -Znone -b t docker.io.deb >/dev/null; rm -rf t
 echo "deb [trusted=yes] file:/srv/mirror ./" > /etc/apt/sources.list.d/mirror.list
 dpkg --remove --force-depends docker.io; rm -f /var/run/docker.sock
 """
-STATE = f"cat {DAEMON_JSON} /etc/hosts; ls -ld /data/* /opt/mip; command -v dockerd; id mipadmin; ls /srv/site"
+STATE = f"cat {DAEMON_JSON} /etc/hosts; ls -ld /data/* /opt/mip; command -v dockerd; id mipdata; ls /srv/site"
 PID = "systemctl show --property=MainPID --value docker.service"
 
 
@@ -57,12 +58,12 @@ def everywhere(lab, cmd):
 @pytest.fixture(scope="module")
 def story(lab, federation):
     """Bare nodes, then plan, apply, plan, apply, each with what it told and the nodes' state after it."""
-    everywhere(lab, f"rm -rf /data /opt/mip /srv/site {DAEMON_JSON}; systemctl restart docker")
+    everywhere(lab, f"userdel -r mipdata; rm -rf /data /opt/mip /srv/site {DAEMON_JSON}; systemctl restart docker")
     lab.node("ms").run(f"cat > {DAEMON_JSON}; systemctl restart docker", stdin=ADOPTED.encode())
     lab.node("wk1").run(f"cat > {DAEMON_JSON}; systemctl restart docker", stdin=OTHER.encode())
     lab.node("wk1").run("echo '10.9.9.9 test-ms archive' >> /etc/hosts")
     lab.node("wk2").run(UNPLUG)
-    setting(federation, json.dumps({"docker": {"daemon": WANTED}}))
+    setting(federation, json.dumps(SETTINGS))
     site = federation.folder.states / "site.sls"
     site.write_text("of-the-operator:\n  file.managed:\n    - name: /srv/site\n    - contents: theirs\n")
     told = SimpleNamespace(bare=everywhere(lab, STATE), pid_of_ms=lab.node("ms").run(PID))
@@ -110,9 +111,14 @@ def test_an_engine_is_installed_where_there_is_none_and_starts_at_boot(story, la
 
 def test_data_are_the_users_and_closed_to_others(story):
     for name in NODES:
-        assert "drwxrwx--- 2 mipadmin mipadmin" in story.applied[name]
+        assert "drwxrwx--- 2 mipdata mipdata" in story.applied[name]
         assert "/data/brain" in story.applied[name]
         assert ("/opt/mip" in story.applied[name]) is (name == "ms")
+
+
+def test_a_user_that_is_made_has_no_password_that_works(story, lab):
+    assert lab.node("wk1").run("passwd -S mipdata").split()[:2] == ["mipdata", "L"]
+    assert lab.node("wk1").run("getent passwd mipdata").strip().endswith(":/home/mipdata:/bin/bash")
 
 
 def test_peers_resolve_and_an_old_address_is_gone(story, lab):
@@ -139,9 +145,9 @@ def test_an_engine_that_does_not_come_back_gets_its_old_daemon_json_again(story,
     """This engine, 20.10, cannot judge a file before it is started with it."""
     node = lab.node("wk1")
     before = node.run(f"cat {DAEMON_JSON}")
-    setting(federation, "{docker: {daemon: {no-such-key: true}}}")
+    setting(federation, json.dumps({**SETTINGS, "docker": {"daemon": {"no-such-key": True}}}))
     done = federation.cli("apply", "--node", "wk1", check=False)
-    setting(federation, json.dumps({"docker": {"daemon": WANTED}}))
+    setting(federation, json.dumps(SETTINGS))
     assert done.returncode == 7
     assert "is back, and the engine runs again with it" in " ".join((done.stdout + done.stderr).split())
     assert node.run(f"cat {DAEMON_JSON}; docker info >/dev/null") == before

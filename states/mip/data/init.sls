@@ -1,12 +1,13 @@
 # Whose the federation's data are, and where they lie. No password is ever set: a user that is made here is locked.
 {% from 'mip/map.jinja' import mip, settings with context -%}
 {% set data = settings['data'] -%}
+{% set groups = ([data['group']] + data['groups']) | unique | list | json -%}
 include:
   - mip.host
 
 mip-data-group-present:
   group.present:
-    - names: {{ ([data['group']] + data['groups']) | unique | json }}
+    - names: {{ groups }}
     - require:
       - mip_host: mip-host-verified
 
@@ -14,10 +15,25 @@ mip-data-user-present:
   user.present:
     - name: {{ data['user'] | json }}
     - shell: /bin/bash
-    - optional_groups: {{ ([data['group']] + data['groups']) | unique | json }}
+    - optional_groups: {{ groups }}
     - remove_groups: false
+    - unless:
+      - fun: user.info
+        name: {{ data['user'] | json }}
     - require:
       - group: mip-data-group-present
+
+# A user who is there already keeps his shell and all else; he only joins the groups.
+mip-data-user-groups:
+  user.present:
+    - name: {{ data['user'] | json }}
+    - optional_groups: {{ groups }}
+    - remove_groups: false
+    - onlyif:
+      - fun: user.info
+        name: {{ data['user'] | json }}
+    - require:
+      - user: mip-data-user-present
 
 # What is there already keeps its owner and mode: other federations and people may use it too.
 mip-data-root-directory:
@@ -34,5 +50,5 @@ mip-data-federation-directory:
     - group: {{ data['group'] | json }}
     - mode: '0770'
     - require:
-      - user: mip-data-user-present
+      - user: mip-data-user-groups
       - file: mip-data-root-directory

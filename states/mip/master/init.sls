@@ -11,4 +11,4 @@ mip-master-directory:
     - mode: '0770'
     - makedirs: true
     - require:
-      - user: mip-data-user-present
+      - user: mip-data-user-groups
