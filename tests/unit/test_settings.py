@@ -1,8 +1,9 @@
 """The federation's settings: what is refused, where it stands, and what was probably meant."""
 
 import pytest
-from mip_salt.errors import Damaged
+from mip_salt.errors import Damaged, UsageError
 from mip_salt.federation.document import parse
+from mip_salt.federation.nodes_file import parse_nodes_file
 from mip_salt.federation.settings import Settings
 
 NODES = "nodes: {ms: {role: master, address: 10.0.0.1}, wk1: {role: worker, address: 10.0.0.2, bastion: ms}}"
@@ -107,3 +108,11 @@ def test_other_keys_of_the_engine_are_taken_as_they_are():
 def test_a_value_of_another_kind_is_refused_with_its_path(text):
     (line,) = refused(f"settings: {{{text}}}")
     assert line.startswith("mip.settings.")
+
+
+def test_the_nodes_file_answers_alike_and_repeats_no_secret():
+    row = "{role: master, address: a, pasword: tenu-gano, host_key: tive-juzu}"
+    with pytest.raises(UsageError) as caught:
+        parse_nodes_file(f"nodes: {{ms: {row}}}", "nodes.yaml")
+    assert "nodes.ms.pasword: is not a setting here (did you mean password?)" in str(caught.value)
+    assert not {"tenu", "tive"} & set(str(caught.value).replace("-", " ").split())
