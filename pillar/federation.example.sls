@@ -7,7 +7,7 @@ mip:
   # 1 to 32 of a-z, 0-9 and -; the name of its folder. In quotes if it is a number or a word like on.
   federation: brain
 
-  # Which MIP goes with which exareme.
+  # Which MIP and which exareme are installed. `mip-salt install` writes it, with the commits; write no commits by hand.
   versions: {mip: 7.1.0, exareme: 24.5.1}
 
   # One line a node. Its id tells its role: ms is the master, ui the ui, wk1, wk2, … the workers.

@@ -12,7 +12,7 @@ FLOORS = [
     {"errors", "printable", "data", "loader", "interrupts", "keyboard", "__init__"},
     {"federation"},
     {"terminal"},
-    {"vault", "ssh", "pillars", "incumbent", "archive"},
+    {"vault", "ssh", "pillars", "incumbent", "versions", "archive"},
     {"renderers"},
     {"remote"},
     {"questions"},

@@ -166,6 +166,26 @@ def put_name(text: str, name: str) -> str:
     return _edit_top(text, edit)
 
 
+def put_values(text: str, place: str, values: Mapping[str, str]) -> str:
+    """Return the document with some values of one of its mappings changed, the rest as it stood.
+
+    place
+        The mapping's key below ``mip``: ``versions``. A new one is written above the nodes, on one line.
+    """
+
+    def edit(body: CommentedMap) -> None:
+        if not isinstance(body.get(place), Mapping):
+            body.pop(place, None)
+            row = CommentedMap()
+            row.fa.set_flow_style()
+            body.insert(list(body).index("nodes") if "nodes" in body else len(body), place, row)
+        for key, value in values.items():
+            if body[place].get(key) != value:
+                body[place][key] = _scalar(value)
+
+    return _edit_top(text, edit)
+
+
 def put_missing(text: str, place: Sequence[str], value: str) -> str:
     """Return the document with one value put in, unless something stands there already.
 

@@ -61,6 +61,8 @@ class Folder:
     vault = At("pillar", "vault.sls")
     own_pillar = At("pillar", "own")
     states = At("states")
+    exareme = At("exareme")
+    versions = At("versions")
     gnupg = At("gnupg")
     ssh = At("ssh")
     identity = At("ssh", "id_ed25519")

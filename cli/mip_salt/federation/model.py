@@ -16,6 +16,7 @@ from mip_salt.federation.settings import Settings
 
 NODE_ID = re.compile(r"(ms|ui|wk[1-9][0-9]{0,2})\Z")
 MACHINE_ID = re.compile(r"[0-9a-f]{32}\Z")
+COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 
 class Role(str, Enum):
@@ -54,6 +55,8 @@ Address = Annotated[StrictStr, AfterValidator(valid_address)]
 Hostname = Annotated[StrictStr, AfterValidator(valid_hostname)]
 MachineId = Annotated[StrictStr, matching(MACHINE_ID, "a machine-id is 32 of 0-9 and a-f, in quotes")]
 Site = Annotated[StrictStr, Field(max_length=80), AfterValidator(_one_line)]
+Commit = Annotated[StrictStr, matching(COMMIT, "a commit is 40 of 0-9 and a-f, in quotes")]
+Version = Annotated[StrictStr, Field(max_length=100), AfterValidator(_one_line)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 
 
@@ -77,10 +80,12 @@ class Node(Access):
 
 
 class Versions(Strict):
-    """Which MIP goes with which exareme."""
+    """Which MIP and which exareme are installed; ``mip-salt install`` writes it down."""
 
-    mip: StrictStr | None = None
-    exareme: StrictStr | None = None
+    mip: Version | None = Field(default=None, description="release, branch or commit of mip-deployment")
+    exareme: Version | None = Field(default=None, description="release, branch or commit of exareme")
+    mip_commit: Commit | None = None
+    exareme_commit: Commit | None = None
 
 
 def check_nodes(nodes: dict[str, Any]) -> None:

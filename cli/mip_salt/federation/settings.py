@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, JsonValue, StrictStr
 from mip_salt.federation.kinds import Group, Strict, User
 
 # What the pusher alone needs: no node is told.
-PUSHERS = {"deadline", "jobs"}
+PUSHERS = {"deadline", "jobs", "sources"}
 SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib(32|64|x32)?|proc|root|run|sbin|sys|tmp|usr|var)?(/|\Z)")
 PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*){1,16}\Z")
 DAEMON_KEY = re.compile(r"[a-z][a-z0-9-]{0,63}\Z")
@@ -40,6 +40,15 @@ def _daemon(keys: dict[str, Any]) -> dict[str, Any]:
     return keys
 
 
+def _source(text: str) -> str:
+    if not text.isprintable() or not text.strip() or text.startswith("-"):
+        raise ValueError("must be a URL, or the path of a folder or a file")
+    return text
+
+
+Source = Annotated[StrictStr, Field(max_length=1000), AfterValidator(_source)]
+
+
 class Data(Strict):
     """Where a federation's data lie on its nodes, and whose they are."""
 
@@ -62,6 +71,13 @@ class Docker(Strict):
     )
 
 
+class Sources(Strict):
+    """Where MIP and exareme are installed from: a URL, a folder, a git bundle or a stick."""
+
+    mip: Source = Field(default="https://github.com/HBPMedical/mip-deployment", description="mip-deployment's")
+    exareme: Source = Field(default="https://github.com/madgik/exareme", description="exareme's")
+
+
 class Settings(Strict):
     """What an operator may change for a whole federation."""
 
@@ -71,6 +87,7 @@ class Settings(Strict):
     jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(default=24, description="nodes worked on at once")
     data: Data = Data()
     docker: Docker = Docker()
+    sources: Sources = Sources()
     hosts: Annotated[bool, Field(strict=True)] = Field(
         default=True, description="write the peers of a node into its /etc/hosts"
     )
