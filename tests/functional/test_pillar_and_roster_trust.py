@@ -5,7 +5,7 @@ import yaml
 from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.generate import refresh
-from mip_salt.remote.salt_ssh import load as salt_options
+from mip_salt.remote.master import load as salt_options
 from mip_salt.vault import session
 from vaults import MACHINES, SECRETS, Answers
 
@@ -25,14 +25,14 @@ def pillar_of(folder: Folder, node: str) -> dict:
     """What salt-ssh would give a node."""
     import salt.pillar
 
-    return salt.pillar.Pillar(salt_options(folder), {}, node, "base").compile_pillar()
+    return salt.pillar.Pillar(salt_options(folder)[0], {}, node, "base").compile_pillar()
 
 
 def targets_of(folder: Folder) -> dict:
     """Whom salt-ssh would connect to."""
     import salt.roster
 
-    return salt.roster.Roster(salt_options(folder), "flat").targets("*", "glob")
+    return salt.roster.Roster(salt_options(folder)[0], "flat").targets("*", "glob")
 
 
 def test_a_sealed_entry_reaches_its_node_alone_and_its_admin_part_none(folder):

@@ -143,7 +143,9 @@ def test_no_secret_is_ever_in_clear(root, lab, tmp_path):
     assert private == federation.folder.identity
     assert subprocess.run(["ssh-keygen", "-y", "-P", "", "-f", str(private)], capture_output=True).returncode != 0
     for name in nodes:
-        left = lab.node(name).run("grep -rlaE 'a-value-for-wk1-only' /var/tmp /tmp /home /root 2>/dev/null || true")
+        left = lab.node(name).run(
+            "grep -rlaE 'a-value-for-wk1-only' /var/tmp /tmp /home /root /run /dev/shm /var/lib 2>/dev/null || true"
+        )
         assert left == ""
         packed = lab.node(name).run("find /var/tmp /tmp -name salt_state.tgz -o -name pillar.json")
         assert packed == ""

@@ -40,21 +40,21 @@ def answer(worker):
 
 
 def test_an_answer_comes_back_as_data(start):
-    assert answer(start(lambda: {"a": [1, None, "é\u202e"]})) == {"a": [1, None, "é\u202e"]}
+    assert answer(start(lambda _: {"a": [1, None, "é\u202e"]})) == {"a": [1, None, "é\u202e"]}
 
 
 def test_a_false_answer_is_an_answer(start):
-    assert answer(start(lambda: False)) is False
+    assert answer(start(lambda _: False)) is False
 
 
 def test_a_worker_that_dies_leaves_no_answer(start):
-    worker = start(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    worker = start(lambda _: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(Silent, match="ended without an answer"):
         answer(worker)
 
 
 def test_an_error_is_told_by_its_kind_never_by_its_words(start, tmp_path):
-    def job():
+    def job(_):
         raise ValueError("".join(["SEC", "RET"]))
 
     assert answer(start(job)) == {"silent": "its worker failed (ValueError)"}
@@ -63,30 +63,30 @@ def test_an_error_is_told_by_its_kind_never_by_its_words(start, tmp_path):
 
 
 def test_an_exit_in_a_worker_ends_only_the_worker(start):
-    assert answer(start(lambda: sys.exit(0))) == {"silent": "its worker failed (SystemExit)"}
+    assert answer(start(lambda _: sys.exit(0))) == {"silent": "its worker failed (SystemExit)"}
 
 
 def test_an_answer_too_long_is_told_as_such(start):
-    assert answer(start(lambda: "x" * MAX_ANSWER)) == {"silent": "it answered with more than 16 MiB"}
+    assert answer(start(lambda _: "x" * MAX_ANSWER)) == {"silent": "it answered with more than 16 MiB"}
 
 
 def test_an_answer_just_short_enough_arrives_whole(start):
-    assert len(answer(start(lambda: "x" * (MAX_ANSWER - 2)))) == MAX_ANSWER - 2
+    assert len(answer(start(lambda _: "x" * (MAX_ANSWER - 2)))) == MAX_ANSWER - 2
 
 
 def test_memory_is_bounded(start):
-    assert "too large for the memory" in answer(start(lambda: len(b"x" * (3 << 30))))["silent"]
+    assert "too large for the memory" in answer(start(lambda _: len(b"x" * (3 << 30))))["silent"]
 
 
 def test_a_deadline_is_seen_while_the_worker_goes_on(start):
-    worker = start(lambda: time.sleep(30), deadline=0.05)
+    worker = start(lambda _: time.sleep(30), deadline=0.05)
     assert not worker.wait(0.1)
     assert worker.overdue
     assert runs(worker.pid)
 
 
 def test_ending_a_worker_ends_all_it_started_even_in_other_sessions(start):
-    def job():
+    def job(_):
         subprocess.Popen(["setsid", "sh", "-c", "sleep 60 & sleep 61; :"], start_new_session=True)
         subprocess.run(["sleep", "62"], check=False)
 
@@ -98,7 +98,7 @@ def test_ending_a_worker_ends_all_it_started_even_in_other_sessions(start):
 
 
 def test_ending_a_worker_ends_one_that_forks_without_end(start):
-    worker = start(lambda: subprocess.run(["sh", "-c", "while :; do setsid sleep 63 & done"], check=False))
+    worker = start(lambda _: subprocess.run(["sh", "-c", "while :; do setsid sleep 63 & done"], check=False))
     assert until(lambda: len(descendants(worker.pid)) > 20)
     below = [pid for pid, _ in descendants(worker.pid)]
     worker.end()
@@ -116,7 +116,7 @@ def command(pid):
 def test_ending_a_worker_ends_nobody_else(start):
     other = subprocess.Popen(["sleep", "64"])
     try:
-        start(lambda: time.sleep(30)).end()
+        start(lambda _: time.sleep(30)).end()
         assert other.poll() is None
     finally:
         other.kill()
@@ -124,7 +124,7 @@ def test_ending_a_worker_ends_nobody_else(start):
 
 
 def test_a_worker_that_has_answered_leaves_nothing_running(start):
-    def job():
+    def job(_):
         return subprocess.Popen(["setsid", "sleep", "65"], stdout=subprocess.DEVNULL).pid
 
     child = answer(start(job))
@@ -135,7 +135,7 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
     script = (
         "import subprocess, sys, time; from pathlib import Path; from mip_salt.remote.worker import Worker\n"
         f"tmp = Path({str(tmp_path)!r})\n"
-        "def job():\n"
+        "def job(_):\n"
         "    child = subprocess.Popen(['setsid', 'sleep', '66'])\n"
         "    (tmp / 'pid').write_text(str(child.pid))\n"
         "    time.sleep(66)\n"
@@ -153,7 +153,7 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
 
 
 def test_nothing_of_a_worker_reaches_the_operators_terminal(start, capfd):
-    def job():
+    def job(_):
         sys.stdout.write("out")
         sys.stderr.write("err")
         subprocess.run(["sh", "-c", "echo child; echo child >&2"], check=False)
@@ -164,7 +164,7 @@ def test_nothing_of_a_worker_reaches_the_operators_terminal(start, capfd):
 
 
 def test_what_a_worker_writes_is_private_and_lies_in_its_own_folder(start, tmp_path):
-    def job():
+    def job(_):
         file = tmp_path / "file"
         file.write_text("x")
         return file.stat().st_mode & 0o777, tempfile.gettempdir(), os.environ["TMPDIR"]
@@ -173,12 +173,12 @@ def test_what_a_worker_writes_is_private_and_lies_in_its_own_folder(start, tmp_p
 
 
 def test_a_worker_does_not_hear_ctrl_c(start):
-    worker = start(lambda: [os.kill(os.getpid(), signal.SIGINT), "still here"][1])
+    worker = start(lambda _: [os.kill(os.getpid(), signal.SIGINT), "still here"][1])
     assert answer(worker) == "still here"
 
 
 def test_an_ended_worker_is_ended_twice_without_harm(start):
-    worker = start(lambda: 1)
+    worker = start(lambda _: 1)
     worker.end()
     worker.end()
     assert not Path(f"/proc/{worker.pid}").exists()

@@ -15,7 +15,7 @@ from mip_salt.lab.processes import init_of
 from mip_salt.printable import printable
 
 # What mip-salt puts on a node: the identity, the sudo drop-in, Salt's thin.
-OURS = f"/home/{USER}/.ssh /etc/sudoers.d/mip-salt* /var/tmp/.{USER}*"
+OURS = f"/home/{USER}/.ssh /etc/sudoers.d/mip-salt* /var/tmp/.{USER}* /var/lib/mip-salt"
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",

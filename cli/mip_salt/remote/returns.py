@@ -16,12 +16,10 @@ from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.states import STATE_RUNS, StateRun, state_run
 from mip_salt.ssh.verdict import Seen, verdict
 
-SSH_FAILED, SALT_REFUSED, WRONG_MACHINE = 255, 254, 77
+SSH_FAILED, WRONG_MACHINE = 255, 77
 MAX_TEXT = 32 * 1024
 MAX_REASON = 400
 UNUSABLE = "no usable answer"
-# Functions that Salt computes on the pusher; their returns are bare (measured, 3008.3).
-ON_THE_PUSHER = ("pillar.", "config.", "grains.", "state.show_")
 PILLAR_FAILED = "Pillar failed to render"
 
 BROKE = re.compile(
@@ -32,11 +30,11 @@ BROKE = re.compile(
 SUDO = re.compile(
     r"^sudo: .*(?:a password is required|a terminal is required|must have a tty|incorrect password|account validation)"
     r"|is not in the sudoers file|may not run sudo|is not allowed to (?:run sudo|execute)"
-    r"|Sudo password is required|sudo expected a password",
+    r"|^env: .sudo.: No such file",
     re.M,
 )
 EXPIRED = re.compile(r"password has expired|must change your password|required to change your password", re.I)
-NO_PYTHON = re.compile(r"Unable to locate appropriate python|Python interpreter is too old|Python version error")
+NO_PYTHON = re.compile(r"^(?:sudo|env|sh): .*python3.*(?:not found|No such file)", re.M)
 OLD_PYTHON = re.compile(
     r"unsupported operand type\(s\) for \||'?type'? object is not subscriptable|requires Python ?[>'\"]|SyntaxError:"
 )
@@ -56,15 +54,13 @@ class Asked:
 
 
 def classify(asked: Asked, raw: Any) -> NodeResult:
-    """Return the result that a return of Salt's ``cmd_iter`` tells; never raise, whatever it is.
+    """Return the result that Salt's return, or the end of ssh, tells; never raise, whatever it is.
 
     Only a mapping with ``return`` and a whole-number ``retcode``, and no ``_error``, can be a success (facts, 5).
     """
     if isinstance(raw, Mapping):
         if "_error" not in raw and "return" in raw and _is_number(raw.get("retcode")):
             return _returned(asked, raw["return"], raw["retcode"])
-        if set(raw) == {"return"} and asked.function.startswith(ON_THE_PUSHER):
-            return _returned(asked, raw["return"], 0)
         if "_error" in raw or "stderr" in raw:
             return _errored(asked, raw)
     lines = _lines(raw)
@@ -73,7 +69,7 @@ def classify(asked: Asked, raw: Any) -> NodeResult:
 
 def unusable(asked: Asked, why: str) -> NodeResult:
     """Return the failure of an answer that means nothing."""
-    return _failure(asked, Kind.FAILED, f"{UNUSABLE}: {why}", "Run it again; if it stays, look at the node by hand.")
+    return failed_here(asked, Kind.FAILED, f"{UNUSABLE}: {why}", "Run it again; if it stays, look at the node by hand.")
 
 
 def _returned(asked: Asked, data: Any, status: int) -> NodeResult:
@@ -87,7 +83,7 @@ def _returned(asked: Asked, data: Any, status: int) -> NodeResult:
         return _told(asked, [PILLAR_FAILED, *_lines(data["_errors"])])
     if status:
         said = "; ".join(_lines(data))
-        return _failure(
+        return failed_here(
             asked, Kind.FAILED, f"{asked.function} ended with {status}: {said or 'without a word'}", data=data
         )
     return NodeResult(asked.node, Kind.OK, data=data, command=asked.command)
@@ -122,24 +118,15 @@ def _errored(asked: Asked, raw: Mapping[str, Any]) -> NodeResult:
     if status == WRONG_MACHINE and NOT_CONFIRMED in text:
         return _wrong_machine(asked)
     if SUDO.search(text):
-        return _failure(
+        return failed_here(
             asked,
             Kind.LOGIN,
             f"it does not let {asked.federation.nodes[asked.node].user} become root: {_said(text)}",
             "Confirm the node again, which sets up sudo: "
             f"mip-salt -f {asked.folder.name} configure --node {asked.node}",
         )
-    if status == SALT_REFUSED and "host key" in text:
-        text, status = text + "\nHost key verification failed.", SSH_FAILED
-    if status == SALT_REFUSED:
-        return _failure(
-            asked,
-            Kind.LOGIN,
-            "it asks for a password, and none is ever sent",
-            f"Is the vault open? mip-salt -f {asked.folder.name} vault unlock",
-        )
     if status == SSH_FAILED and BROKE.search(text):
-        return _failure(
+        return failed_here(
             asked,
             Kind.UNREACHABLE,
             "the connection broke in mid-run",
@@ -147,15 +134,15 @@ def _errored(asked: Asked, raw: Mapping[str, Any]) -> NodeResult:
         )
     if status == SSH_FAILED or EXPIRED.search(text):
         error = verdict(Seen(asked.folder, asked.federation, asked.node, asked.command), text.encode(), SSH_FAILED)
-        # Salt on the node ends with 255 as well (a missing function): only what ssh is known to say is ssh's.
+        # A node may end with 255 as well: only what ssh is known to say is ssh's.
         if not error.message.startswith("ssh failed"):
             return from_error(asked, error)
     why, hint = _reason(text, status)
-    return _failure(asked, Kind.FAILED, why, hint)
+    return failed_here(asked, Kind.FAILED, why, hint)
 
 
 def _reason(text: str, status: int) -> tuple[str, str]:
-    if NO_PYTHON.search(text) or status == 10:
+    if NO_PYTHON.search(text):
         return "it has no usable Python 3", "Install it on the node: apt-get install python3"
     if OLD_PYTHON.search(text):
         return (
@@ -169,7 +156,7 @@ def _reason(text: str, status: int) -> tuple[str, str]:
 
 def _wrong_machine(asked: Asked) -> NodeResult:
     node, name = asked.federation.nodes[asked.node], asked.folder.name
-    return _failure(
+    return failed_here(
         asked,
         Kind.REFUSED,
         f"it is not the confirmed machine (hostname {node.hostname}, machine-id {node.machine_id}); nothing was sent",
@@ -182,30 +169,31 @@ def _told(asked: Asked, lines: Sequence[str]) -> NodeResult:
     """Read a bare text or list of texts: what Salt on the pusher could not render, mostly."""
     text = "; ".join(lines)
     if RUNNING.search(text):
-        return _failure(asked, Kind.BUSY, f"another run works on it: {text}", "Wait for it to end, then run it again.")
-    if "did not return any data" in text:
-        return unusable(asked, "Salt's process for it ended early")
+        return failed_here(
+            asked, Kind.BUSY, f"another run works on it: {text}", "Wait for it to end, then run it again."
+        )
     if text.startswith(PILLAR_FAILED):
         why = "; ".join(lines[1:])
         if "locked" in why:
-            return _failure(
+            return failed_here(
                 asked, Kind.LOGIN, "the vault is locked", f"Open it: mip-salt -f {asked.folder.name} vault unlock"
             )
-        return _failure(
+        return failed_here(
             asked,
             Kind.DAMAGED,
             f"its pillar cannot be rendered: {why}",
             f"More is in {asked.folder.log / 'salt-ssh.log'}. Mend or restore the file it names.",
         )
-    return _failure(asked, Kind.FAILED, text, f"More is in {asked.folder.log / 'salt-ssh.log'}.")
+    return failed_here(asked, Kind.FAILED, text, f"More is in {asked.folder.log / 'salt-ssh.log'}.")
 
 
 def from_error(asked: Asked, error: MipError) -> NodeResult:
     """Return the result that an error of ours means for its node."""
-    return _failure(asked, Kind(error.kind), error.message, error.hint)
+    return failed_here(asked, Kind(error.kind), error.message, error.hint)
 
 
-def _failure(asked: Asked, kind: Kind, error: str, hint: str = "", data: Any = None) -> NodeResult:
+def failed_here(asked: Asked, kind: Kind, error: str, hint: str = "", data: Any = None) -> NodeResult:
+    """Return a failure, its text inert and bounded."""
     shown = printable(error.replace("\n", " "), MAX_REASON)
     return NodeResult(asked.node, kind, data=data, error=shown, hint=hint, command=asked.command)
 

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 import selectors
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from mip_salt.errors import Damaged, LoginRefused, MipError, UsageError
+from mip_salt.errors import LoginRefused, MipError, UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.remote.arguments import reproducing, words
+from mip_salt.remote.asking import Question, ask
+from mip_salt.remote.compile import RUNS, refuse_foreign
+from mip_salt.remote.connection import Link, greeting
+from mip_salt.remote.endings import GOES_ON, in_hand, interrupted, progress, read, who
+from mip_salt.remote.master import cache, empty, load
 from mip_salt.remote.results import Kind, NodeResult, Progress
-from mip_salt.remote.returns import Asked, classify, from_error, unusable
-from mip_salt.remote.salt_ssh import ask, load, prepare, thin_dir
-from mip_salt.remote.states import STATE_RUNS
-from mip_salt.remote.traces import empty, wipe_node
+from mip_salt.remote.returns import Asked, from_error
+from mip_salt.remote.thin import modules, thin
 from mip_salt.remote.worker import Silent, Worker
 from mip_salt.vault.keyring import Vault
 
 TICK = 0.25
-PREPARE_SECONDS = 120.0  # packing the thin takes 4 s on two slow cores
-WIPE_SECONDS = 10.0
+SETTLE_SECONDS = 2.0
 HURRY_SECONDS = 4.0  # the operator who pressed Ctrl-C waits for this
-NOTHING_SENT = (Kind.REFUSED, Kind.LOGIN, Kind.DAMAGED, Kind.UNREACHABLE)
-GOES_ON = "A command that already ran on the node may have gone on there; run it again to see."
-LEFT = "The run's pillar may still lie on the node, in /var/tmp/.*_salt/salt_state.tgz; the next run removes it."
 
 
 def _nothing(*_: object) -> None:
@@ -55,7 +54,7 @@ def run(
     function
         A function of an execution module, such as ``state.apply``.
     args, kwargs
-        Its arguments, never secrets: a node shows them in its list of processes and in sudo's log.
+        Its arguments, never secrets: the command that reproduces a failure shows them.
     deadline
         Seconds that each node may take; then its worker is ended with all it started, here.
     jobs
@@ -73,8 +72,10 @@ def run(
     for name in nodes:
         if name not in federation.nodes or not federation.nodes[name].enabled:
             raise UsageError(f"{name} is not an enabled node of {folder.name}")
+    refuse_foreign(function)
     if nodes:
-        yield from _Run(folder, federation, function, words(args, kwargs), deadline, on_start, on_tick).all(nodes, jobs)
+        hear = _Hear(on_start, on_tick, on_progress)
+        yield from _Run(folder, federation, function, args, kwargs or {}, deadline, hear).all(nodes, jobs)
 
 
 def collect(
@@ -96,17 +97,22 @@ def collect(
     return [found.get(name) or interrupted(name) for name in nodes]
 
 
-def interrupted(name: str) -> NodeResult:
-    """Return the result of a node whose work the operator stopped."""
-    return NodeResult(name, Kind.INTERRUPTED, error="stopped by the operator", hint=GOES_ON)
+@dataclass(frozen=True)
+class _Hear:
+    """Who wants to hear of a run."""
+
+    start: Callable[[str], None]
+    tick: Callable[[], None]
+    progress: Callable[[Progress], None]
 
 
 @dataclass
 class _Turn:
-    """A node whose turn it is: it is asked, or, with its result settled, what it was sent is being removed."""
+    """A node whose turn it is: its ssh, and once Salt is there its worker."""
 
+    link: Link
     worker: Worker
-    result: NodeResult | None = None
+    at: Progress | None = None
 
 
 class _Run:
@@ -117,44 +123,40 @@ class _Run:
         folder: Folder,
         federation: Federation,
         function: str,
-        arguments: list[str],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
         deadline: float,
-        on_start: Callable[[str], None],
-        on_tick: Callable[[], None],
+        hear: _Hear,
     ) -> None:
-        self.folder, self.federation, self.function, self.arguments = folder, federation, function, arguments
-        self.deadline, self.on_start, self.on_tick = deadline, on_start, on_tick
-        self.options: dict[str, Any] = {}
+        self.folder, self.federation, self.function = folder, federation, function
+        self.args, self.kwargs, self.deadline, self.hear = args, kwargs, deadline, hear
+        self.shown = words(args, kwargs)
         self.turns: dict[str, _Turn] = {}
+        self.links: dict[str, Link] = {}
 
     def all(self, nodes: Sequence[str], jobs: int) -> Iterator[NodeResult]:
         """Yield every node's result."""
         waiting = list(dict.fromkeys(nodes))
         empty(self.folder)
         try:
-            self._set_up(waiting)
+            self._set_up(waiting[: max(1, jobs)])
             while waiting or self.turns:
                 while waiting and len(self.turns) < max(1, jobs):
-                    self.on_start(waiting[0])
-                    name = waiting.pop(0)
-                    self.turns[name] = _Turn(self._worker(partial(self._work, name), self.deadline))
+                    self.hear.start(waiting[0])
+                    self._begin(waiting.pop(0))
                 yield from self._arrived()
-                self.on_tick()
+                self.hear.tick()
         except KeyboardInterrupt:
-            for name in list(self.turns):
-                stopped = self._stop(name, interrupted(name), HURRY_SECONDS)
-                if stopped:
-                    yield self._complete(stopped)
-            for name in waiting:
-                yield self._complete(interrupted(name))
-            while self.turns:
-                yield from self._arrived()
+            yield from self._stop(waiting)
         finally:
             for turn in self.turns.values():
                 turn.worker.end()
+            for link in [*self.links.values(), *(turn.link for turn in self.turns.values())]:
+                link.end()
             empty(self.folder)
 
-    def _set_up(self, nodes: Sequence[str]) -> None:
+    def _set_up(self, first: Sequence[str]) -> None:
+        """Connect to the first nodes, and have Salt here meanwhile: both take a third of a second."""
         with socket.socket(socket.AF_UNIX) as agent:
             try:
                 agent.connect(str(self.folder.agent_socket))
@@ -162,78 +164,94 @@ class _Run:
                 raise LoginRefused(
                     "the vault is locked", hint=f"Open it: mip-salt -f {self.folder.name} vault unlock"
                 ) from None
-        self.options = load(self.folder)
-        worker = self._worker(partial(prepare, self.options, nodes), PREPARE_SECONDS)
-        try:
-            while not worker.overdue and not worker.wait(TICK):
-                self.on_tick()
-            given = worker.answer()
-        except Silent as err:
-            raise Damaged(f"Salt cannot be set up: {err}", hint=f"See {self._log}") from None
-        finally:
-            worker.end()
-        missing = ", ".join(name for name in nodes if name not in given)
-        if missing:
-            raise Damaged(f"Salt cannot be set up: the roster does not give {missing}", hint=f"See {self._log}")
+        packed = thin(cache(self.folder) / "mip-salt")
+        self.greeting = greeting(packed.digest, who(self.folder) if self.function in RUNS else None)
+        for name in first:
+            self.links[name] = self._connect(name)
+        options, client = load(self.folder)
+        self.question = Question(
+            self.folder,
+            self.federation,
+            options,
+            packed,
+            modules(client),
+            self.function,
+            self.args,
+            self.kwargs,
+            self.greeting,
+        )
 
-    @property
-    def _log(self) -> Path:
-        return self.folder.log / "salt-ssh.log"
+    def _connect(self, name: str) -> Link:
+        link = Link.start(self.folder, self.federation, name)
+        link.greet(self.greeting)
+        return link
 
-    def _worker(self, job: Callable[[], Any], deadline: float) -> Worker:
-        return Worker(job, deadline=deadline, tmp=self.folder.tmp, log=self._log)
-
-    def _work(self, name: str) -> dict[str, Any]:
-        """Ask the node and remove what it was sent; in the worker."""
-        returns = ask(self.options, name, self.function, self.arguments)
-        wiped = True
-        if self.function in STATE_RUNS and returns and classify(self._asked(name), returns[0]).kind not in NOTHING_SENT:
-            wiped = self._wipe(name, WIPE_SECONDS)
-        return {"returns": returns, "wiped": wiped}
-
-    def _wipe(self, name: str, timeout: float) -> bool:
-        thin = thin_dir(self.federation.nodes[name].user)
-        return wipe_node(self.folder, self.federation, name, thin, timeout=timeout)
-
-    def _asked(self, name: str) -> Asked:
-        command = reproducing(self.folder.path, name, self.function, self.arguments)
-        return Asked(self.folder, self.federation, name, self.function, command)
+    def _begin(self, name: str) -> None:
+        link = self.links.pop(name, None) or self._connect(name)
+        worker = Worker(
+            partial(ask, self.question, name, link),
+            deadline=self.deadline,
+            tmp=self.folder.tmp,
+            log=self.folder.log / "salt-ssh.log",
+            keep=(link.stdin, link.stdout, link.stderr),
+        )
+        link.let_go()
+        self.turns[name] = _Turn(link, worker)
 
     def _arrived(self) -> Iterator[NodeResult]:
-        """Wait a moment; yield the nodes that are done with."""
+        """Wait a moment; tell what is new, and yield the nodes that are done with."""
         with selectors.DefaultSelector() as selector:
             for name, turn in self.turns.items():
                 selector.register(turn.worker, selectors.EVENT_READ, name)
             ready = [key.data for key, _ in selector.select(TICK) if self.turns[key.data].worker.wait(0)]
+        for name, turn in self.turns.items():
+            for news in turn.worker.news:
+                turn.at = progress(name, news)
+                self.hear.progress(turn.at)
+            turn.worker.news.clear()
         for name in [*ready, *(n for n, turn in self.turns.items() if turn.worker.overdue and n not in ready)]:
-            result = self._settle(name, self.turns[name], late=name not in ready)
-            if result:
-                yield self._complete(result)
+            yield self._settle(name, late=name not in ready)
 
-    def _settle(self, name: str, turn: _Turn, *, late: bool) -> NodeResult | None:
-        """Return a node's result, or None if there is something to remove from it first."""
+    def _settle(self, name: str, *, late: bool = False) -> NodeResult:
+        """Return a node's result, and be done with it."""
+        turn = self.turns.pop(name)
+        asked = self._asked(name)
         try:
             answer = turn.worker.answer()
         except Silent as err:
             answer = {"silent": str(err)}
-        if turn.result:
-            turn.worker.end()
-            del self.turns[name]
-            return turn.result if answer is True else replace(turn.result, hint=f"{turn.result.hint}\n{LEFT}".strip())
-        asked = self._asked(name)
+        seconds = turn.worker.seconds
+        turn.worker.end()
+        status = turn.link.end(0.0 if late else SETTLE_SECONDS)
         if late:
-            why = f"no end of its work in {self.deadline:g} s; gave up"
-            result = NodeResult(name, Kind.UNREACHABLE, error=why, hint=GOES_ON)
-        elif answer.get("returns"):
-            result = self._precise(asked, classify(asked, answer["returns"][0]))
+            why = f"no end of its work in {self.deadline:g} s; gave up{in_hand(turn.at)}"
+            result = NodeResult(name, Kind.UNREACHABLE, error=why, hint=GOES_ON, command=asked.command)
         else:
-            result = unusable(asked, answer.get("silent") or "Salt gave none")
-        result = replace(result, seconds=turn.worker.seconds)
-        if answer.get("wiped"):
-            turn.worker.end()
-            del self.turns[name]
-            return result
-        return self._stop(name, result, WIPE_SECONDS)
+            result = self._precise(asked, read(asked, answer, status))
+        return replace(result, seconds=seconds)
+
+    def _stop(self, waiting: Sequence[str]) -> Iterator[NodeResult]:
+        """Ask the nodes at work to stop; yield what they say within a moment, and what else became of each."""
+        for name in waiting:
+            yield replace(interrupted(name), command=self._asked(name).command)
+        for turn in self.turns.values():
+            turn.worker.stop()
+        until = time.monotonic() + HURRY_SECONDS
+        while self.turns and time.monotonic() < until:
+            for name in [name for name, turn in self.turns.items() if turn.worker.wait(TICK / len(self.turns))]:
+                turn = self.turns[name]
+                result = self._settle(name)
+                if result.kind not in (Kind.OK, Kind.CHANGED, Kind.INTERRUPTED):
+                    result = replace(interrupted(name, turn.at), seconds=result.seconds, command=result.command)
+                yield result
+        for name in list(self.turns):
+            at = self.turns[name].at
+            result = self._settle(name, late=True)
+            yield replace(interrupted(name, at), seconds=result.seconds, command=result.command)
+
+    def _asked(self, name: str) -> Asked:
+        command = reproducing(self.folder.path, name, self.function, self.shown)
+        return Asked(self.folder, self.federation, name, self.function, command)
 
     def _precise(self, asked: Asked, result: NodeResult) -> NodeResult:
         """Ask the vault itself whether its entry is why: Salt keeps the reason for its log, and takes an empty file."""
@@ -243,17 +261,3 @@ class _Run:
             except MipError as err:
                 return replace(from_error(asked, err), data=result.data, changed=result.changed, failed=result.failed)
         return result
-
-    def _stop(self, name: str, result: NodeResult, seconds: float) -> NodeResult | None:
-        """End a node's worker with a result, and begin to remove what the node was sent."""
-        turn = self.turns[name]
-        turn.worker.end()
-        if turn.result or self.function not in STATE_RUNS:
-            del self.turns[name]
-            return turn.result or result
-        settled = replace(result, seconds=result.seconds or turn.worker.seconds)
-        self.turns[name] = _Turn(self._worker(partial(self._wipe, name, seconds), seconds + 2), settled)
-        return None
-
-    def _complete(self, result: NodeResult) -> NodeResult:
-        return replace(result, command=self._asked(result.id).command)

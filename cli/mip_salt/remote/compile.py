@@ -1,0 +1,186 @@
+"""Pillar and states of one node, made on the pusher by Salt's own classes and sent over the node's connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mip_salt.errors import UsageError
+
+# What Salt computes on the pusher from pillar, grains and the states' files.
+ON_THE_PUSHER = ("pillar.", "config.", "defaults.", "grains.", "slsutil.", "state.show_")
+RUNS = ("state.apply", "state.highstate", "state.sls")
+# What asks Salt's own transport in ways of its own.
+ONLY_BY_SALT = ("state.", "cp.", "saltcheck.", "mine.", "publish.", "ssh_pki.", "x509.", "cmd.script")
+# From the pusher's configuration, as salt-ssh takes them (read in 3008.3, client/ssh/__init__.py, run_wfunc).
+OURS = ("file_roots", "pillar_roots", "ext_pillar", "extension_modules", "module_dirs", "master_tops")
+NO_PILLAR, NO_STATES = 5, 1  # salt.defaults.exitcodes: EX_PILLAR_FAILURE, EX_STATE_COMPILER_ERROR
+
+Call = Callable[[str, Sequence[Any], Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class States:
+    """What a node needs to run its states: their files, and the rest, which may be secret."""
+
+    files: bytes
+    body: dict[str, Any]
+
+
+def refuse_foreign(function: str) -> None:
+    """Raise UsageError for a function that only Salt's own transport can run."""
+    if function not in RUNS and not function.startswith(ON_THE_PUSHER) and function.startswith(ONLY_BY_SALT):
+        raise UsageError(f"{function} is not run by mip-salt", hint="Run it with salt-ssh, in the federation's folder.")
+
+
+def minion_options(options: Mapping[str, Any], node: str) -> dict[str, Any]:
+    """Return the few options that Salt on a node is started with; they tell nothing secret."""
+    return {**options.get("ssh_minion_opts", {}), "id": node, "sock_dir": "/", "fileserver_list_cache_time": 3}
+
+
+class Compiler:
+    """One node's pillar and states.
+
+    options
+        Salt's options on the pusher.
+    node
+        The node's id.
+    grains
+        What it says of itself. Nothing else of what a node says is taken: its options are made here.
+    roster_grains
+        What the roster says of it, which wins.
+    call
+        Asks the node, for what Jinja wants to know of it.
+    tmp
+        Folder for a file that says nothing secret.
+    """
+
+    def __init__(
+        self,
+        options: dict[str, Any],
+        node: str,
+        grains: Mapping[str, Any],
+        roster_grains: Mapping[str, Any],
+        call: Call,
+        tmp: Path,
+    ) -> None:
+        import salt.client.ssh
+        import salt.config
+        import salt.fileclient
+        import salt.loader
+
+        self.options, self.node = options, node
+        self.client = salt.fileclient.FSClient(options)
+        self.context: dict[str, Any] = {"master_opts": options, "fileclient": self.client}
+        config = tmp / f"{node}.minion"
+        config.write_text(json.dumps({**minion_options(options, node), "root_dir": "/var/lib/mip-salt/var"}))
+        self.minion = salt.config.minion_config(str(config))
+        config.unlink()
+        self.minion.update({name: options[name] for name in OURS})
+        self.minion.update(
+            {
+                "grains": {**grains, **roster_grains},
+                "file_client": "local",
+                "__cli": "salt-call",
+                "__master_opts__": options,
+                "_caller_cachedir": options["cachedir"],
+                "_ssh_version": options["_ssh_version"],
+                "extra_filerefs": "",
+                "thin_dir": "/var/lib/mip-salt",
+                "known_hosts_file": options.get("known_hosts_file"),
+            }
+        )
+        self.pillar = self._pillar()
+        self.minion["pillar"] = self.pillar
+        self.functions = _functions(self.minion, node, self.client, call)
+        self.functions.wfuncs = salt.loader.ssh_wrapper(self.minion, self.functions, self.context)
+
+    def _pillar(self) -> dict[str, Any]:
+        import salt.pillar
+
+        merged = {**self.minion, **self.options}
+        found = salt.pillar.Pillar(merged, self.minion["grains"], self.node, self.minion.get("saltenv") or "base")
+        pillar: dict[str, Any] = found.compile_pillar()
+        return pillar
+
+    def here(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a function says that Salt computes on the pusher."""
+        result = self.functions.wfuncs[function](*args, **kwargs)
+        return {"return": result, "retcode": self.context.get("retcode", 0)}
+
+    def states(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> States | dict[str, Any]:
+        """Return what a node needs to run its states, or what Salt says to why there are none.
+
+        function
+            ``state.apply``, ``state.highstate`` or ``state.sls``, with the arguments that Salt gives them.
+        """
+        import salt.client.ssh.state
+        import salt.utils.args
+        import salt.utils.state
+
+        if self.pillar.get("_errors") and not kwargs.get("force"):
+            said = ["Pillar failed to render with the following messages:", *self.pillar["_errors"]]
+            return {"return": said, "retcode": NO_PILLAR}
+        names = list(args) + ([kwargs["mods"]] if "mods" in kwargs else [])
+        test = bool(kwargs.get("test", self.minion.get("test")))
+        opts = salt.utils.state.get_sls_opts(self.minion, **kwargs)
+        opts["test"] = test
+        with salt.client.ssh.state.SSHHighState(
+            opts, None, self.functions, self.client, context=self.context, initial_pillar=self.pillar
+        ) as high:
+            high.push_active()
+            chunks = self._named(high, names[0], kwargs) if names else high.compile_low_chunks(context=self.context)
+            if not all(isinstance(chunk, dict) for chunk in chunks):
+                return {"return": chunks, "retcode": NO_STATES}
+            files = self._files(chunks)
+        for chunk in chunks:
+            if "slsmod" in chunk:
+                chunk["slsmod"] = None
+        body = {"chunks": chunks, "pillar": self.pillar, "grains": self.minion["grains"], "test": test}
+        return States(files, json.loads(json.dumps(body, default=str)))
+
+    def _named(self, high: Any, names: Any, kwargs: Mapping[str, Any]) -> list[Any]:
+        """Compile the states of some files, as ``state.sls`` does (read in 3008.3, client/ssh/wrapper/state.py)."""
+        wanted = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+        data, errors = high.render_highstate({kwargs.get("saltenv", "base"): wanted}, context=self.context)
+        exclude = kwargs.get("exclude")
+        if exclude:
+            data.setdefault("__exclude__", []).extend(exclude.split(",") if isinstance(exclude, str) else exclude)
+        data, more = high.state.reconcile_extend(data)
+        errors += more + high.state.verify_high(data)
+        if not errors:
+            data, errors = high.state.requisite_in(data)
+            data = high.state.apply_exclude(data)
+        chunks, more = high.state.compile_high_data(data) if not errors else ([], [])
+        found: list[Any] = errors + more or chunks
+        return found
+
+    def _files(self, chunks: Sequence[Any]) -> bytes:
+        """Return the archive of the files that states name; without the states themselves, which may hold secrets."""
+        import salt.client.ssh.state
+
+        extra = self.context.get("_cp_extra_filerefs", "")
+        named = salt.client.ssh.state.lowstate_file_refs(chunks, extra if isinstance(extra, str) else ",".join(extra))
+        packed = Path(salt.client.ssh.state.prep_trans_tar(self.client, [], named, None, self.node))
+        try:
+            return packed.read_bytes()
+        finally:
+            packed.unlink()
+
+
+def _functions(minion: Any, node: str, client: Any, call: Call) -> Any:
+    """Return what Jinja finds under ``salt``: Salt's own wrappers, and for all else a question to the node."""
+    from salt.client.ssh.wrapper import FunctionWrapper
+
+    class Asking(FunctionWrapper):  # type: ignore[misc]
+        """Asks over the connection that is open already, where Salt opens another."""
+
+        def __getitem__(self, name: str) -> Any:
+            if "." not in name or name in self.wfuncs or name in self.aliases:
+                return super().__getitem__(name)
+            return lambda *args, **kwargs: call(name, args, kwargs)
+
+    return Asking(minion, node, node, fsclient=client, minion_opts={})

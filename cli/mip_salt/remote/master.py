@@ -1,0 +1,74 @@
+"""Salt on the pusher: its configuration, its file client, and what it leaves there."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mip_salt.errors import Damaged
+from mip_salt.federation.folder import Folder
+
+# Whatever stands in the generated master: nothing secret is written.
+NEVER: dict[str, Any] = {
+    "gpg_cache": False,
+    "pillar_cache": False,
+    # debug and trace write states, output and some secrets
+    "log_level": "warning",
+    "log_level_logfile": "warning",
+    "log_granular_levels": {},
+}
+
+
+def load(folder: Folder) -> tuple[dict[str, Any], Any]:
+    """Return Salt's options for a federation, and its file client; Salt is imported here, so that a fork is cheap.
+
+    Raises Damaged if the generated master cannot be read.
+    """
+    hook, handlers, level = sys.excepthook, logging.root.handlers[:], logging.root.level
+    try:
+        import salt.client.ssh.state
+        import salt.client.ssh.wrapper
+        import salt.config
+        import salt.fileclient
+        import salt.pillar
+        import salt.utils.optsdict
+
+        options: dict[str, Any] = salt.config.master_config(str(folder.master))
+    except Exception as err:
+        raise Damaged(
+            f"{folder.master} cannot be read by Salt ({type(err).__name__})",
+            hint=f"It is generated: remove it, then run mip-salt -f {folder.name} apply again.",
+        ) from err
+    finally:
+        # Salt takes over what is not its own to take: uncaught errors and every log.
+        sys.excepthook, logging.root.handlers[:] = hook, handlers
+        logging.root.setLevel(level)
+    if options.get("cachedir") != str(cache(folder)):
+        raise Damaged(f"{folder.master} is missing or of another federation", hint="Run mip-salt apply again.")
+    options = {**options, **NEVER, "config_dir": str(folder.path), "_ssh_version": (9, 2)}
+    return options, salt.fileclient.FSClient(options)
+
+
+def cache(folder: Folder) -> Path:
+    """Return Salt's cache on the pusher."""
+    return folder.run / "cache"
+
+
+def empty(folder: Folder) -> None:
+    """Remove temporary files and the job cache, which raw salt-ssh fills with every return, from the pusher."""
+    shutil.rmtree(cache(folder) / "jobs", ignore_errors=True)
+    with suppress(FileNotFoundError):
+        for left in folder.tmp.iterdir():
+            _remove(left)
+    folder.tmp.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _remove(left: Path) -> None:
+    if left.is_dir() and not left.is_symlink():
+        shutil.rmtree(left, ignore_errors=True)
+    else:
+        left.unlink(missing_ok=True)
