@@ -6,7 +6,6 @@ import sys
 import traceback
 from importlib import import_module
 from keyword import iskeyword
-from keyword import iskeyword
 
 import click
 
@@ -19,13 +18,13 @@ from mip_salt.interrupts import heed
 COMMANDS = {
     "configure": "Ask for nodes, confirm them, and make them a federation.",
     "import": "Import a federation that mip-deployment's mip script made.",
-    "import": "Import a federation that mip-deployment's mip script made.",
     "apply": "Bring the nodes to what the federation says.",
     "plan": "Say what apply would change.",
     "status": "Show how every node is.",
     "node": "Look after nodes: check, list, disable, rename, trust again, remove.",
     "ssh": "Open a shell on a node, or run a command there.",
     "vault": "Open, close, read and change the vault.",
+    "doctor": "Look at this machine and the federation's files, with a remedy for each fault.",
     "backup": "Keep the federation in one private file.",
     "restore": "Bring a federation back from its backup.",
     "uninstall": "Remove the federation from this machine, after a backup.",
