@@ -47,7 +47,7 @@ def show_plan(terminal: Terminal, plan: Plan) -> None:
 
 
 ALWAYS_LEFT = (
-    ("its SSH key", "each federation has an identity of its own; its line stays on the nodes"),
+    ("its SSH key", "a federation of ours makes its own"),
     ("the passwords", "used once, to install the identity"),
 )
 

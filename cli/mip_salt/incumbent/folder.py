@@ -17,8 +17,8 @@ def read_folder(path: Path) -> Source:
     """
     place = next((at for at in (path, path / "exareme") if _is_file(at / CONFIG)), None)
     if place is None:
-        inside = [at.name for at in _folders(path) if _is_file(at / "exareme" / CONFIG)]
-        raise nothing_found(path, f"There are several; give one: {', '.join(inside[:20])}." if inside else "")
+        inside = [str(at) for at in _folders(path) if _is_file(at / "exareme" / CONFIG)]
+        raise nothing_found(path, f"Give one of these: {', '.join(inside[:20])}" if inside else "")
     files = {}
     for part, name in WANTED.items():
         if name not in files and (file := _read(place, part)) is not None:

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 
 from mip_salt.incumbent.flaws import Flaws
-from mip_salt.printable import printable
 
 MOST_LINE = 4000
 PAIR = re.compile(
@@ -100,4 +99,4 @@ def _kind(read: object, raw: str) -> str:
         return "it for true or false"
     if isinstance(read, str):
         return "only a part of it" if read and read in raw else "something else"
-    return f"it for {printable(type(read).__name__, 20)}"
+    return "it for a number" if isinstance(read, int | float) else "it for something that is no text"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mip_salt.errors import LoginRefused, MipError, UsageError
+from mip_salt.errors import LoginRefused, MipError, TrustRefused, UsageError
 from mip_salt.federation.nodes_file import NodesFile
 from mip_salt.questions.file import PASSWORD_VARIABLE, FileQuestions
 from mip_salt.questions.passphrase import TRIES, taken
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mip_salt.federation.model import Node
     from mip_salt.incumbent.ansible_vault import Sealed
     from mip_salt.ssh.facts import Facts
+    from mip_salt.ssh.hostkeys import HostKey
 
 VARIABLE = "MIP_SALT_ANSIBLE_VAULT_PASSWORD"
 INCUMBENTS = "ANSIBLE_VAULT_PASSWORD"  # what mip itself reads
@@ -72,14 +74,33 @@ class ImportQuestions(FileQuestions):
         """Say whether the operator saw why a node failed last."""
         return name in self._refused
 
+    def confirm_host_keys(self, wish: Wish, keys: Sequence[HostKey], pinned: Sequence[HostKey]) -> list[HostKey]:
+        """Compare with the fingerprint given; without one the operator must confirm."""
+        if not wish.host_key and not self.terminal.interactive:
+            raise TrustRefused(
+                "its host key is not confirmed: the incumbent never recorded one, and nobody is there to ask",
+                node=wish.id,
+                hint="Read it on the node's own console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
+                f"and give it: --host-key {wish.id}=SHA256:… Nothing was sent to the node.",
+            )
+        return super().confirm_host_keys(wish, keys, pinned)
+
     def confirm_machine(self, wish: Wish, facts: Facts, before: Node | None) -> None:
         """Compare with the hostname that the incumbent recorded; without one, or with another, ask."""
-        if self.terminal.interactive and wish.access.hostname != facts.hostname:
-            if wish.access.hostname:
-                self.terminal.warning(f"When the incumbent was configured it was {wish.access.hostname}.")
+        recorded = wish.access.hostname
+        if recorded == facts.hostname:
+            return
+        if recorded and not self.terminal.interactive:
+            raise TrustRefused(
+                f"its hostname is {facts.hostname}, the incumbent recorded {recorded}",
+                node=wish.id,
+                hint="If it was renamed, confirm it at a terminal, or in a nodes file: import … --nodes-file. Nothing "
+                "was recorded.",
+            )
+        if self.terminal.interactive:
+            if recorded:
+                self.terminal.warning(f"When the incumbent was configured, {wish.id} was {recorded}.")
             self._wizard.confirm_machine(wish, facts, before)
-        else:
-            super().confirm_machine(wish, facts, before)
 
     def after_failure(self, wish: Wish, error: MipError) -> tuple[Next, Wish]:
         """Ask for another password when the incumbent's was refused, if an operator is there; else go on."""

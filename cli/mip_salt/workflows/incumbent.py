@@ -49,8 +49,9 @@ class Plan:
 
     def becomes(self, node: Found) -> str:
         """Say what becomes of a node."""
-        if node.id in self.here:
-            return "is here already"
+        ours = self.here.get(node.id)
+        if ours:
+            return "is here already" + ("" if ours.address == node.address else f", at {ours.address}")
         return "imported" if node.enabled else "imported, disabled"
 
     def password(self, node: Found) -> str:
