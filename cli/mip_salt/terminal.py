@@ -138,8 +138,8 @@ class Terminal:
     def report(self, text: str, remedy: str, style: str) -> None:
         """Print one thing that was looked at, and under it what to do about it."""
         self.out.print(Text(text, style=style))
-        for line in filter(None, remedy.split("\n")):
-            self.out.print(Text(f"  → {line}"))
+        for number, line in enumerate(filter(None, remedy.split("\n"))):
+            self.out.print(Text(f"    {line}" if number else f"  → {line}"))
 
     def raw(self, text: str) -> None:
         """Print one value exactly as it is, and a newline; rich would expand tabs and drop control characters."""

@@ -55,7 +55,23 @@ def test_a_name_that_fits_several_nodes_is_refused_with_the_candidates(name):
     assert "wk10" not in caught.value.message
 
 
-@pytest.mark.parametrize("name", ["wk", "wk3", "wk*", "brain-wk1", "10.0.0.2", "10.0.0.21:22", "", "\x1b[2J", "-rf"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1",
+        "wk",
+        "wk3",
+        "wk*",
+        "brain-wk1",
+        "10.0.0.2",
+        "10.0.0.21:22",
+        "ms.example",
+        "[10.0.0.21]",
+        "",
+        "\x1b[2J",
+        "-rf",
+    ],
+)
 def test_a_name_that_fits_none_is_refused_with_all_nodes(name):
     with pytest.raises(UsageError) as caught:
         select(FEDERATION, [name])

@@ -109,7 +109,7 @@ def notes(rows: Sequence[NodeStatus]) -> list[str]:
 
 def trouble(found: Finding) -> str:
     """Return one thing that is not well, and its remedy, in a line."""
-    return f"{found.what}: {found.said}. {found.remedy}".rstrip(". ") if found.remedy else f"{found.what}: {found.said}"
+    return ". ".join(filter(None, (f"{found.what}: {found.said}", found.remedy)))
 
 
 def block(federation: Federation, row: NodeStatus, now: datetime) -> list[tuple[Cell, Cell]]:
