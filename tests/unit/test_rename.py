@@ -11,7 +11,7 @@ FEDERATION = Federation.model_validate(
         "nodes": {
             "ms": {"role": "master", "address": "10.0.0.1", "hostname": "debian"},
             "wk1": {"role": "worker", "address": "10.0.0.2", "hostname": "brain-wk2"},
-            "wk2": {"role": "worker", "address": "10.0.0.3", "hostname": "localhost-1"},
+            "wk2": {"role": "worker", "address": "10.0.0.3", "hostname": "ubuntu"},
         },
     }
 )

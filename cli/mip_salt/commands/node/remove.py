@@ -15,7 +15,8 @@ from mip_salt.commands.names import complete_nodes
 def remove(request: Request, name: str) -> int:
     """Remove NODE: take the identity and the sudo rule off the machine if it answers, then forget it and its secrets.
 
-    A machine that does not answer is forgotten all the same; what stays on it is told.
+    A machine that does not answer is forgotten all the same; what stays on it is told. Data, engine and hostname stay
+    as they are in any case.
 
     \b
       mip-salt -f brain node remove wk2
