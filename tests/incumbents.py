@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 VAULT_PASSWORD = "ansible é 1492"
 ANSIBLE = "Federated-Deployment/docker-swarm/Docker-Ansible"
 OLD_ANSIBLE = "Federated-Deployment/Docker-Ansible"
+EXAREME = 'EXAREME_IMAGE: "hbpmip/exareme"\nEXAREME_TAG: "{}"\n'
 COMPOSE = "    environment:\n      - LOG_LEVEL=INFO       # INFO / DEBUG\n      - CONVERT_CSVS={}      # TRUE / FALSE\n"
 
 
@@ -96,7 +97,7 @@ class Incumbent:
             ".mipenv": b"MIP_TYPE=fed\n",
             f"{ansible}/hosts.ini": self.hosts().encode(),
             f"{ansible}/vault.yaml": seal(self.vault()),
-            f"{ansible}/group_vars/exareme.yaml": f'EXAREME_IMAGE: "hbpmip/exareme"\nEXAREME_TAG: "{self.tag}"\n'.encode(),
+            f"{ansible}/group_vars/exareme.yaml": EXAREME.format(self.tag).encode(),
             f"{ansible}/../Compose-Files/docker-compose-master.yml": COMPOSE.format("FALSE").encode(),
         }
 

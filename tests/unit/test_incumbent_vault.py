@@ -8,7 +8,6 @@ from mip_salt.incumbent.ansible_vault import as_bash_reads, unseal
 from mip_salt.incumbent.flaws import Flaws
 from mip_salt.incumbent.vault_values import parse
 
-
 # Made by ansible-vault of ansible-core 2.19.14 with the same passphrase.
 BY_ANSIBLE = b"""\
 $ANSIBLE_VAULT;1.1;AES256
