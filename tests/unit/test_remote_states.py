@@ -84,9 +84,9 @@ def test_a_list_too_long_is_cut_but_counted_and_keeps_its_failures():
 
 
 def test_what_changed_is_told_in_lines_and_kept_out_of_every_log():
-    changes = {"diff": "-a\n+\tb\x1b[2J", "mode": "0644", "pkg": {"old": "", "new": "1.2"}}
+    changes = {"diff": "-a\n+\tb\x1b[2J", "mode": "0644", "pkg": {"old": "", "new": "1.2"}, "/d": {"directory": "new"}}
     row_ = state_run({key(): row(changes=changes)}).rows[0]
-    assert row_.diff == ("-a", "+   b\ufffd[2J", "mode: 0644", "pkg: nothing → 1.2")
+    assert row_.diff == ("-a", "+   b\ufffd[2J", "mode: 0644", "pkg: nothing → 1.2", "/d: directory: new")
     assert "0644" not in repr(row_)
 
 

@@ -134,6 +134,8 @@ def _is_change(value: Any) -> bool:
 
 
 def _brief(value: Any) -> str:
+    if isinstance(value, Mapping) and value:
+        value = ", ".join(f"{name}: {part}" for name, part in islice(value.items(), MAX_CHANGES))
     return printable(value) if value not in ("", None) else "nothing"
 
 
