@@ -16,6 +16,8 @@ from mip_salt.interrupts import heed
 
 # Name → what it does, in one line; commands/NAME.py holds the click command NAME.
 COMMANDS = {
+    "install": "Install, upgrade or take back the versions of MIP and exareme.",
+    "version": "Show which versions are installed, and which there are.",
     "configure": "Ask for nodes, confirm them, and make them a federation.",
     "import": "Import a federation that mip-deployment's mip script made.",
     "apply": "Bring the nodes to what the federation says.",

@@ -160,7 +160,10 @@ def _read(child: subprocess.Popen[bytes], silence: float, tell: Tell) -> tuple[b
                     out += chunk
                     if len(out) > MAX_OUTPUT:
                         os.killpg(child.pid, signal.SIGKILL)
-                        raise Damaged(f"git printed more than {MAX_OUTPUT >> 20} MiB")
+                        raise Damaged(
+                            f"git printed more than {MAX_OUTPUT >> 20} MiB",
+                            hint="It may not be the repository you mean: look at the settings that name it.",
+                        )
                 else:
                     *lines, rest = re.split(rb"[\r\n]", (rest + chunk)[-MAX_TAIL:])
                     for line in lines:

@@ -68,5 +68,8 @@ def _checked(upstream: Upstream, commit: str, found: list[Entry]) -> list[str]:
                 hint="It may not be the repository you mean.",
             )
     if len(found) > MAX_FILES:
-        raise UsageError(f"{upstream.project} at {commit[:12]} has {len(found)} files where a few are expected")
+        raise UsageError(
+            f"{upstream.project} at {commit[:12]} has {len(found)} files where a few are expected",
+            hint="It may not be the repository you mean.",
+        )
     return [entry.path for entry in (*found, *top)]

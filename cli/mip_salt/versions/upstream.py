@@ -108,7 +108,10 @@ class Upstream:
             head, _, said = said.partition(b"\n")
             name, kind, size = [*head.decode("ascii", "replace").split(" "), "", ""][:3]
             if kind != "blob" or int(size) > MAX_BLOB:
-                raise Damaged(f"{self.source.text} gives no usable file {name[:12]}")
+                raise Damaged(
+                    f"{self.source.text} gives no usable file {name[:12]}",
+                    hint="It may not be the repository you mean, or its copy is damaged: look at it with git fsck.",
+                )
             found[name], said = said[: int(size)], said[int(size) + 1 :]
         return found
 

@@ -11,6 +11,7 @@ from mip_salt.federation.model import Versions
 from mip_salt.federation.problems import did_you_mean
 from mip_salt.printable import printable
 from mip_salt.versions import needs
+from mip_salt.versions.pair import Pair, Pin
 from mip_salt.versions.releases import Release, is_stable, look, newest_first, releases
 from mip_salt.versions.upstream import COMMIT, Upstream, only_commit
 
@@ -25,39 +26,6 @@ class Ref:
 
     kind: Kind
     name: str
-
-
-@dataclass(frozen=True)
-class Pin:
-    """One project at one commit.
-
-    name
-        Its tag, its branch, or the commit itself.
-    """
-
-    name: str
-    commit: str
-
-
-@dataclass(frozen=True)
-class Pair:
-    """MIP and exareme, and what is needed of both.
-
-    validated
-        The exareme that this MIP was validated with; empty if it names none.
-    compose
-        The folder of exareme's compose files.
-    """
-
-    mip: Pin
-    exareme: Pin
-    validated: str
-    mip_paths: tuple[str, ...]
-    exareme_paths: tuple[str, ...]
-    compose: str
-
-    def __str__(self) -> str:
-        return f"MIP {self.mip.name} with exareme {self.exareme.name}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,38 @@
+"""MIP and exareme at one commit each, and what is needed of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One project at one commit.
+
+    name
+        Its tag, its branch, or the commit itself.
+    """
+
+    name: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """MIP and exareme, and what is needed of both.
+
+    validated
+        The exareme that this MIP was validated with; empty if it names none.
+    compose
+        The folder of exareme's compose files.
+    """
+
+    mip: Pin
+    exareme: Pin
+    validated: str
+    mip_paths: tuple[str, ...]
+    exareme_paths: tuple[str, ...]
+    compose: str
+
+    def __str__(self) -> str:
+        return f"MIP {self.mip.name} with exareme {self.exareme.name}"
