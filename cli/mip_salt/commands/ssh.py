@@ -57,7 +57,10 @@ def ssh(request: Request, name: str, words: tuple[str, ...], user: str | None, t
     if words and words[0].startswith("-"):
         raise UsageError(f"{printable(words[0], 40)!r} stands after {chosen}", hint="Options stand before the node.")
     if user and not USER_THERE.match(user):
-        raise UsageError(f"{printable(user, 40)!r} is not a user's name")
+        raise UsageError(
+            f"{printable(user, 40)!r} is not a user's name",
+            hint="Name a user of that machine: mip-salt ssh --as USER ID",
+        )
     if not node.enabled:
         request.terminal.warning(f"{chosen} is disabled: every other command leaves it out.")
     what = f"ssh {chosen}" + (f" as {user}" if user else "")

@@ -71,7 +71,10 @@ def run(
     """
     for name in nodes:
         if name not in federation.nodes or not federation.nodes[name].enabled:
-            raise UsageError(f"{name} is not an enabled node of {folder.name}")
+            raise UsageError(
+                f"{name} is not an enabled node of {folder.name}",
+                hint=f"mip-salt -f {folder.name} node list shows them; node enable {name} lets it take part.",
+            )
     refuse_foreign(function)
     if nodes:
         hear = _Hear(on_start, on_tick, on_progress)

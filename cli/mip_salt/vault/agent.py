@@ -42,7 +42,10 @@ def start(folder: Folder, passphrase: str) -> None:
     done = subprocess.run(call, capture_output=True, text=True, env=environment(), timeout=SECONDS, check=False)
     found = re.search(r"SSH_AGENT_PID=(\d+)", done.stdout)
     if done.returncode or not found:
-        raise Damaged(f"ssh-agent did not start on {folder.agent_socket}")
+        raise Damaged(
+            f"ssh-agent did not start on {folder.agent_socket}",
+            hint=f"Look at the disk and the owner of {folder.run}; then: mip-salt -f {folder.name} vault unlock",
+        )
     write_atomic(_pid_file(folder), found[1])
 
     try:

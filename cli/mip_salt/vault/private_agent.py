@@ -80,7 +80,9 @@ def _agent(folder: Folder, secret: str) -> Iterator[Path]:
         try:
             pid = int(stdout.readline() or 0)
             if not pid:
-                raise Damaged(f"ssh-agent did not start on {agent_socket}")
+                raise Damaged(
+                    f"ssh-agent did not start on {agent_socket}", hint="Look at the disk and the owner of that folder."
+                )
             give(agent_socket, key)
             del key
             yield agent_socket

@@ -49,7 +49,10 @@ def wanted_hostname(federation: Federation, name: str, hostname: str | None) -> 
     try:
         valid_hostname(wanted)
     except ValueError as err:
-        raise UsageError(f"{printable(wanted, 80)!r} cannot be a hostname: {err}") from None
+        raise UsageError(
+            f"{printable(wanted, 80)!r} cannot be a hostname: {err}",
+            hint="Give another, such as brain-wk1.",
+        ) from None
     if "." in wanted:
         raise UsageError(
             f"{wanted} has dots; a meaningful hostname has none",
@@ -99,7 +102,12 @@ def rename(folder: Folder, vault: Vault, todo: Rename, progress: Callable[[str],
         raise
     _same(federation, name, facts, wanted)
     if facts.hostname != wanted:
-        raise NodeFailed(f"it still calls itself {facts.hostname}", node=name, command=again)
+        raise NodeFailed(
+            f"it still calls itself {facts.hostname}",
+            node=name,
+            command=again,
+            hint="Run it again; if it stays, look on the machine at: hostnamectl status",
+        )
     record(folder, vault, name, federation.nodes[name].model_copy(update={"hostname": wanted}), None)
     return NodeResult(name, Kind.CHANGED, facts={"role": str(federation.nodes[name].role), "hostname": wanted})
 
