@@ -190,9 +190,18 @@ def parameters() -> list[tuple[str, click.Parameter]]:
     return found
 
 
+# What these name is not in a federation yet.
+NOT_YET = {"mip-salt import", "mip-salt restore"}
+
+
 @pytest.mark.parametrize(
     ("way", "param"),
-    [row for row in parameters() if (row[1].metavar or "").strip("[].… ") in ("NODE", "ID", "NAME")],
+    [
+        row
+        for row in parameters()
+        if (row[1].metavar or "").strip("[].… ") in ("NODE", "ID", "NAME")
+        and (row[0] not in NOT_YET or row[1].name == "federation")
+    ],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
 def test_whatever_takes_a_name_completes_it(way, param, environ, tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "errors.
 # The message's beginning → why it needs no hint.
 ENOUGH = {
     "{chosen} is kept": "the operator said no; nothing is to be done",
+    "{chosen} keeps its hostname {todo.before}": "the same",
+    "{folder.path} stays as it is": "the same",
     "--host-key: {err}": "the message is the rule, with an example",
 }
 

@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "MIP_SALT_VAULT_PASSPHRASE": "The vault's passphrase, for runs without a terminal.",
     "MIP_SALT_VAULT_NEW_PASSPHRASE": "The new one, for `vault passwd`.",
     "MIP_SALT_PASSWORD_<ID>": "The password of a node's user for `configure`, such as MIP_SALT_PASSWORD_WK1.",
+    "MIP_SALT_ANSIBLE_VAULT_PASSWORD": "The passphrase of the incumbent's vault, for `import`.",
     "MIP_SALT_LAB": "Where the lab lies; else /var/lib/mip-salt-lab.",
     "MIP_SALT_LAB_BASE": "Where the lab keeps its base images; else base in its own folder.",
     "NO_COLOR": "Set to anything: print without colours.",
