@@ -38,8 +38,14 @@ needs_groff = pytest.mark.skipif(not shutil.which("groff"), reason="groff is not
 
 def test_the_tree_holds_what_help_lists():
     ways = [way for way, _, _ in COMMANDS]
-    assert ways[:2] == ["mip-salt", "mip-salt configure"]
-    assert {"mip-salt node list", "mip-salt vault unlock", "mip-salt lab up", "mip-salt man"} <= set(ways)
+    assert ways[0] == "mip-salt"
+    assert {
+        "mip-salt configure",
+        "mip-salt node list",
+        "mip-salt vault unlock",
+        "mip-salt lab up",
+        "mip-salt man",
+    } <= set(ways)
 
 
 @needs_groff
