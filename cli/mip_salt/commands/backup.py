@@ -87,9 +87,10 @@ def list_(request: Request) -> int:
       mip-salt backup list
       mip-salt -f brain backup list --json
     """
-    from mip_salt.workflows.backup import PLACE, backups
+    from mip_salt.federation.folder import BACKUPS
+    from mip_salt.workflows.backup import backups
 
-    terminal, place = request.terminal, request.root_folder / PLACE
+    terminal, place = request.terminal, request.root_folder / BACKUPS
     found = backups(request.root_folder, request.federation)
     if request.json_output:
         terminal.document({"command": request.command, "backups": [_row(one) for one in found]})
@@ -103,13 +104,13 @@ def list_(request: Request) -> int:
                     "yes" if one.signed else "no",
                     f"{one.size:,}",
                     "damaged" if one.error else "ok",
-                    one.path.name,
+                    str(one.path.relative_to(place)),
                 )
                 for one in found
             ],
             kind_column=4,
         )
-        terminal.say(f"They lie in {place}; times are UTC. To have one back: mip-salt restore {place}/FILE")
+        terminal.say(f"They lie in {place}; times are UTC. To have one back: mip-salt restore FILE")
     else:
         terminal.say(f"No backup in {place} yet. Make one: mip-salt -f NAME backup")
     for one in found:

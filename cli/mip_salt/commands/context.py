@@ -57,13 +57,16 @@ class Request:
         return Path(os.path.abspath(self.root or os.environ.get("MIP_SALT_ROOT") or DEFAULT_ROOT))  # noqa: PTH100 - resolve() would follow a root that is a link
 
     def folder(self, *, must_exist: bool = True) -> Folder:
-        """Return the folder of the federation this run is about.
+        """Return the folder of the federation this run is about; root becomes its owner from here on.
 
         Raises UsageError if none, or several, could be meant.
         """
         from mip_salt.federation.folder import choose
+        from mip_salt.federation.owner import work_as_owner
 
-        return choose(self.federation, self.root_folder, os.environ, Path.cwd(), must_exist=must_exist)
+        folder = choose(self.federation, self.root_folder, os.environ, Path.cwd(), must_exist=must_exist)
+        work_as_owner(folder, begin=not must_exist)
+        return folder
 
     @property
     def command(self) -> str:

@@ -34,10 +34,11 @@ def doctor(request: Request, fix: bool) -> int:
     from mip_salt.workflows.findings import Level
     from mip_salt.workflows.this_machine import link_commands
 
-    terminal, folder = request.terminal, _folder(request)
+    terminal = request.terminal
     if fix:
         for made in link_commands():
             terminal.success(f"{made} is there for every user")
+    folder = _folder(request)  # from here on root is that federation's owner
     found = []
     for each in examine(checks(request.root_folder, folder)):
         found.append(each)

@@ -24,13 +24,15 @@ def list_(request: Request) -> int:
     from mip_salt.errors import MipError
     from mip_salt.federation.document import load
     from mip_salt.federation.folder import Folder, all_folders
+    from mip_salt.federation.owner import acting_as, owner_of
     from mip_salt.vault.agent import alive
 
     def row(folder: Folder) -> dict[str, object]:
         known: dict[str, object] = {"federation": folder.name, "path": str(folder.path), "error": "", "hint": ""}
         try:
-            folder.check_private()
-            nodes = load(folder).nodes
+            with acting_as(owner_of(folder.path)):
+                folder.check_private()
+                nodes = load(folder).nodes
         except MipError as err:
             return {**known, "nodes": None, "vault": "unknown", "error": err.message, "hint": err.hint}
         return {

@@ -43,7 +43,7 @@ def restore(request: Request, file: Path, name: str | None, replace: bool) -> in
             f"{file} is a backup of {was}", hint=f"To restore it under another name: --to {request.federation}"
         )
     _show(request, plan)
-    if plan.there and not terminal.confirm(f"Put it in the place of {folder.path}?"):
+    if plan.replaces and not terminal.confirm(f"Put it in the place of {folder.path}?"):
         raise UsageError(f"{folder.path} stays as it is")
     done = run(plan, request.passphrase(Folder(folder.path.with_name(was))))
     terminal.success(f"{folder.name} is restored, in {folder.path}; its vault is locked")

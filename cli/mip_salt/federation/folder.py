@@ -15,6 +15,7 @@ from mip_salt.printable import printable
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 DEFAULT_ROOT = Path("/opt")
+BACKUPS = "mip-salt.backups"
 # A Unix socket's path ends at 107 bytes; gpg adds `/S.gpg-agent.browser` and ssh a temporary suffix (facts, 0.17).
 MAX_PATH = 80
 
@@ -73,6 +74,11 @@ class Folder:
     seen = At("run", "seen.json")
     agent_socket = At("run", "ssh-agent.sock")
     log = At("log")
+
+    @property
+    def backups(self) -> Path:
+        """Return where its backups lie: beside it, under a name with a dot, which no federation has."""
+        return self.path.parent / BACKUPS / self.name
 
     def entry(self, node: str) -> Path:
         """Return the path of a node's vault entry."""

@@ -13,15 +13,14 @@ from mip_salt.archive.manifest import Manifest
 from mip_salt.archive.read import verify
 from mip_salt.archive.write import Written, write_archive
 from mip_salt.errors import Damaged, MipError, UsageError
-from mip_salt.federation.folder import Folder
+from mip_salt.federation.folder import BACKUPS, Folder
+from mip_salt.federation.owner import make_for
 from mip_salt.printable import printable
 from mip_salt.vault import session
 from mip_salt.vault.keyring import Vault
 from mip_salt.vault.sealed import in_clear
 from mip_salt.vault.signature import sign
 
-# A dot, which no federation's name has: what lies there is never taken for one.
-PLACE = "mip-salt.backups"
 ENDING = ".tar.gz"
 
 
@@ -70,7 +69,7 @@ def backups(root: Path, federation: str | None = None) -> list[Found]:
     federation
         Only those of this one, and those that do not say of which they are.
     """
-    found = [_look(path) for path in sorted((root / PLACE).glob(f"*{ENDING}"))]
+    found = [_look(path) for path in sorted((root / BACKUPS).glob(f"*/*{ENDING}"))]
     return sorted(
         (one for one in found if not (federation and one.manifest and one.manifest.federation != federation)),
         key=lambda one: one.manifest.made if one.manifest else "",
@@ -115,13 +114,12 @@ def _given(folder: Folder, path: Path) -> Path:
 
 def _free(folder: Folder) -> Path:
     """Return a name in the place for backups that is free, and make the place."""
-    place = folder.path.parent / PLACE
+    place = folder.backups
     try:
-        place.mkdir(mode=0o700, exist_ok=True)
-    except OSError as err:
-        raise Damaged(
-            f"{place} cannot be made: {err.strerror}", hint=f"Name a file: mip-salt -f {folder.name} backup FILE"
-        ) from err
+        make_for(None, place)
+    except Damaged as err:
+        err.hint = f"Run it once with sudo, or name a file: mip-salt -f {folder.name} backup FILE"
+        raise
     stem = f"{folder.name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     names = (f"{stem}{more}{ENDING}" for more in ("", *(f".{n}" for n in range(2, 100))))
     return next(place / name for name in names if not (place / name).exists())

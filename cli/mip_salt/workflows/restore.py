@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from mip_salt.federation.folder import Folder, valid_name
 from mip_salt.federation.generate import generated
 from mip_salt.federation.journal import note
 from mip_salt.federation.lock import locked
+from mip_salt.federation.owner import Owner, acting_as, caller, give, make_for, owner_of
 from mip_salt.federation.switch import put, swap
 from mip_salt.printable import printable
 from mip_salt.vault import session
@@ -32,13 +33,16 @@ class Plan:
     """What a restore would do.
 
     there
-        Whether something is at the federation's place already.
+        Whether a folder is at the federation's place already, be it empty.
+    replaces
+        Whether there is something in it.
     """
 
     file: Path
     head: Head
     folder: Folder
     there: bool
+    replaces: bool
 
     @property
     def new_name(self) -> bool:
@@ -73,15 +77,16 @@ def plan(file: Path, root: Path, name: str | None, *, replace: bool) -> Plan:
     folder = Folder(root / valid_name(name or head.manifest.federation))
     folder.check_path()
     there = os.path.lexists(folder.path)
-    if there and not replace:
+    if there and (folder.path.is_symlink() or not folder.path.is_dir()):
+        raise UsageError(f"{folder.path} is not a folder", hint=f"Move it away: mv {folder.path} {folder.path}.old")
+    replaces = there and any(folder.path.iterdir())
+    if replaces and not replace:
         raise UsageError(
             f"{folder.path} is there already",
             hint="To put the archive in its place (it is backed up before): --replace\n"
             "To restore it under another name: --to NAME",
         )
-    if there and (folder.path.is_symlink() or not folder.path.is_dir()):
-        raise UsageError(f"{folder.path} is not a folder", hint=f"Move it away: mv {folder.path} {folder.path}.old")
-    return Plan(file.absolute(), head, folder, there)
+    return Plan(file.absolute(), head, folder, there, replaces)
 
 
 def restore(plan: Plan, passphrase: session.Passphrase) -> Restored:
@@ -93,6 +98,7 @@ def restore(plan: Plan, passphrase: session.Passphrase) -> Restored:
     Raises Damaged or TrustRefused for an archive that is not as it says, and as `backup` does for the old one.
     """
     target = plan.folder
+    owner = owner_of(target.path) if plan.there else caller(os.environ)
     with staging(target.path.parent, target.name) as place:
         staged = _staged(plan, place)
         try:
@@ -102,9 +108,14 @@ def restore(plan: Plan, passphrase: session.Passphrase) -> Restored:
         finally:
             session.lock(staged)
         note(staged, f"restored from {printable(plan.file.name)}, made {plan.head.manifest.made}", result="done")
+        make_for(owner, target.backups)
+        give(staged.path, owner)
         os.sync()
-        with _old_one(target) if plan.there else _no_old_one() as replaced:
+        if not plan.replaces:
             (swap if plan.there else put)(staged.path, target.path)
+            return Restored(target, None, problem)
+        with _old_one(target, owner) as replaced:
+            swap(staged.path, target.path)
     return Restored(target, replaced, problem)
 
 
@@ -145,21 +156,18 @@ def _generate(staged: Folder, target: Folder) -> str:
 
 
 @contextmanager
-def _old_one(target: Folder) -> Iterator[Path]:
+def _old_one(target: Folder, owner: Owner | None) -> Iterator[Path]:
     """Hold the federation that is replaced, closed, and give the archive that is made of it."""
-    with locked(target, "restore --replace"):
-        session.lock(target)
-        try:
-            kept = backup(target, None)
-        except MipError as err:
-            aside = f"{target.path}.old"
-            raise Damaged(
-                f"{target.path} cannot be backed up before it is replaced: {err.message}",
-                hint=f"Move it away, then run this again without --replace: mv {target.path} {aside}",
-            ) from err
-        yield kept.path
-
-
-@contextmanager
-def _no_old_one() -> Iterator[None]:
-    yield None
+    with ExitStack() as held:
+        with acting_as(owner):
+            held.enter_context(locked(target, "restore --replace"))
+            session.lock(target)
+            try:
+                kept = backup(target, None).path
+            except MipError as err:
+                aside = f"{target.path}.old"
+                raise Damaged(
+                    f"{target.path} cannot be backed up before it is replaced: {err.message}",
+                    hint=f"Move it away, then run this again without --replace: mv {target.path} {aside}",
+                ) from err
+        yield kept

@@ -31,7 +31,7 @@ def staging(root: Path, name: str) -> Iterator[Path]:
         fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as err:
         raise Damaged(
-            f"{place} cannot be made: {err.strerror}", hint="Choose another --root, or run as its owner."
+            f"{place} cannot be made: {err.strerror}", hint="Choose another --root, or run it with sudo."
         ) from err
     try:
         found = os.fstat(fd)

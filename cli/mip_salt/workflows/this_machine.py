@@ -52,10 +52,12 @@ def link_commands(place: Path = FOR_ALL) -> list[Path]:
     """
     _need_root(f"nothing can be linked into {place}")
     home = Path(sys.prefix) / "bin"
-    closed = next((one for one in (home, *home.parents) if not one.stat().st_mode & stat.S_IXOTH), None)
+    python = Path(sys.executable).resolve()
+    ways = (home, *home.parents, python, *python.parents)
+    closed = next((one for one in ways if not one.stat().st_mode & stat.S_IXOTH), None)
     if closed:
         raise UsageError(
-            f"mip-salt is installed in {home}, and other users cannot enter {closed}",
+            f"mip-salt is installed in {home} for root alone: others may not pass {closed}",
             hint="Install it where they can: python3 -m venv /usr/local/lib/mip-salt && "
             "/usr/local/lib/mip-salt/bin/pip install mip-salt",
         )

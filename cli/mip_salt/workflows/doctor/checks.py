@@ -28,7 +28,7 @@ def checks(root: Path, folder: Folder | None) -> list[Check]:
         Check("hostname", partial(machine.hostname, folder.name if folder else None)),
         Check("clock", machine.clock),
         Check("disk", partial(machine.disk, root)),
-        Check("root", partial(files.root, root)),
+        Check("root", partial(files.root, root, begun=folder is not None)),
         Check("sockets", partial(files.sockets, root, folder)),
     ]
     if folder:

@@ -22,8 +22,12 @@ LONGEST_NAME = 32
 SHOWN = 3
 
 
-def root(place: Path) -> Iterator[Finding]:
-    """Look at the root: there, nobody else's to rename in, and with no remains of killed commands."""
+def root(place: Path, *, begun: bool) -> Iterator[Finding]:
+    """Look at the root: there, nobody else's to rename in, and with no remains of killed commands.
+
+    begun
+        Whether the federation that matters is there: its owner needs no right to begin others.
+    """
     if not place.is_dir():
         yield Finding("root", Level.WARN, f"{place} is not there yet", "The first configure makes it.")
         return
@@ -31,9 +35,14 @@ def root(place: Path) -> Iterator[Finding]:
     if open_to:
         said = f"others can put folders of their own in place of those in {open_to}"
         yield Finding("root", Level.FAIL, said, f"chmod go-w {open_to}; or choose another --root")
-    elif not os.access(place, os.W_OK):
+    elif not begun and not os.access(place, os.W_OK):
         said = f"{place} is not yours: no federation can be begun, restored or removed in it"
-        yield Finding("root", Level.WARN, said, "Choose a --root of your own, or have one made there for you.")
+        yield Finding(
+            "root",
+            Level.WARN,
+            said,
+            "Begin it with sudo: the federation is yours then. Or choose a --root of your own.",
+        )
     else:
         yield Finding("root", Level.OK, f"{place}")
     for kind, prefix in (("restore", staging.PREFIX), ("uninstall", uninstall.PREFIX)):
