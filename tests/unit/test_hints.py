@@ -13,6 +13,8 @@ ENOUGH = {
     "{chosen} is kept": "the operator said no; nothing is to be done",
     "{chosen} keeps its hostname {todo.before}": "the same",
     "{folder.path} stays as it is": "the same",
+    "{folder.name} keeps {now}": "the same",
+    "{file} is kept": "the same",
     "--host-key: {err}": "the message is the rule, with an example",
 }
 

@@ -45,11 +45,17 @@ def install(ctx: click.Context, request: Request, /, rollback: bool, **options: 
     asked = asked_of(options)
     if ctx.invoked_subcommand:
         if rollback or asked != Asked():
-            raise UsageError(f"options of {ctx.invoked_subcommand} stand after it")
+            raise UsageError(
+                f"options of {ctx.invoked_subcommand} stand after it",
+                hint=f"For example: mip-salt install {ctx.invoked_subcommand} --help",
+            )
         return 0
     wanted = asked.wanted
     if rollback and asked != Asked():
-        raise UsageError("--rollback goes back to the version before; it takes no other version or source")
+        raise UsageError(
+            "--rollback goes back to the version before; it takes no other version or source",
+            hint="Leave the others out, or leave out --rollback.",
+        )
     folder = request.folder(must_exist=rollback)
     folder.check_path()
     return _roll_back(request, folder) if rollback else _install(request, folder, asked, bool(wanted))

@@ -60,7 +60,10 @@ class Asked:
         from mip_salt.versions.source import EXAREME, MIP, source_of
 
         if self.stick and (self.mip_source or self.exareme_source):
-            raise UsageError("--from is the source of both, so neither --mip-source nor --exareme-source goes with it")
+            raise UsageError(
+                "--from is the source of both, so neither --mip-source nor --exareme-source goes with it",
+                hint="Leave out --from, or the other two.",
+            )
         named = load(folder).settings.sources if folder and folder.exists() else Settings().sources
         return (
             source_of(MIP, self.stick or self.mip_source or named.mip),

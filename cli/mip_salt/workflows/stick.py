@@ -65,7 +65,9 @@ def make_stick(
     Raises UsageError, Unreachable or Damaged.
     """
     if not file.parent.is_dir():
-        raise UsageError(f"{file.parent} is no folder")
+        raise UsageError(
+            f"{file.parent} is no folder", hint="Name a file in a folder that is there; is the stick mounted?"
+        )
     with tempfile.TemporaryDirectory(prefix="mip-salt-") as scratch:
         folder = Path(scratch)
         for upstream, pin in ((mip, pair.mip), (exareme, pair.exareme)):
