@@ -66,6 +66,10 @@ def test_a_node_that_does_not_answer_shows_what_was_last_seen_dim_and_with_its_a
     assert {styles(row)[name] for name in ("SEEN", "SYSTEM", "ENGINE", "FREE", "CLOCK")} == {"dim"}
 
 
+def test_a_node_that_does_not_answer_is_never_shown_as_of_now_however_fresh_its_facts_are():
+    assert texts(status("wk1", "unreachable", sighting=FRESH))[2] == "0 s ago"
+
+
 def test_unknown_disabled_never_seen_and_unreachable_are_four_things():
     bare = SEEN.model_copy(update={"engine": None, "skew": None, "disks": {}})
     assert texts(status("wk1", "ok", sighting=bare))[4:7] == ["unknown", "unknown", "unknown"]

@@ -64,7 +64,7 @@ def line(row: NodeStatus, now: datetime) -> tuple[Cell, ...]:
     return (
         row.id,
         state,
-        (ago(seen.at, now), dim),
+        (_seen(row, seen, now), dim),
         (SHORT.sub("", seen.os), dim),
         (_engine(seen), dim),
         (free, dim or LEVELS.get(level, "")),
@@ -77,6 +77,11 @@ def _engine(seen: Sighting) -> str:
     if seen.engine == "running":
         return (seen.engine_version or "running").partition("+")[0]
     return seen.engine or UNKNOWN
+
+
+def _seen(row: NodeStatus, seen: Sighting, now: datetime) -> str:
+    """Return when a node was seen; `now` only if it was asked now, however fresh its facts are."""
+    return ago(seen.at, now) if row.now else f"{span(age(seen.at, now))} ago"
 
 
 def _clock(skew: float | None) -> str:
@@ -129,7 +134,7 @@ def block(federation: Federation, row: NodeStatus, now: datetime) -> list[tuple[
     ]
     if seen is None:
         return [*facts, ("facts", "never seen")]
-    when = "asked now" if row.now and age(seen.at, now) < 2 else f"last seen {ago(seen.at, now)}"
+    when = "asked now" if row.now and age(seen.at, now) < 2 else f"last seen {_seen(row, seen, now)}"
     dim = "" if row.now else "dim"
     facts.append(("facts", (f"{when}, at {iso(seen.at)}", "" if row.now else "yellow")))
     told = [

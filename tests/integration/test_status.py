@@ -1,0 +1,142 @@
+"""What an operator sees of real nodes: the truth, its age, and at once, whatever becomes of one of them."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from integration.federations import BIN, FederationUnderTest, wish
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def brain(lab):
+    """A federation of ms and wk1, unlocked, each seen once."""
+    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
+        federation = FederationUnderTest(Path(name))
+        for node in ("ms", "wk1"):
+            lab.node(node).forget()
+        federation.configure({node: wish(node, lab.node(node)) for node in ("ms", "wk1")})
+        federation.cli("vault", "unlock")
+        try:
+            assert federation.cli("status").returncode == 0
+            yield federation
+        finally:
+            federation.cli("vault", "lock")
+
+
+def rows_of(done):
+    return {row["id"]: row for row in json.loads(done.stdout)["nodes"]}
+
+
+def silent_sshd(node):
+    """Stop a node's sshd."""
+    node.run("systemctl stop ssh.socket ssh.service 2>/dev/null || systemctl stop ssh.service")
+
+
+def test_every_fact_of_a_node_is_told_with_its_time_and_age(brain):
+    row = rows_of(brain.cli("status", "--json"))["wk1"]
+    assert (row["kind"], row["state"], row["asked_now"], row["apply"]) == ("ok", "reachable", True, None)
+    assert 0 <= row["seen"]["age"] < 20
+    facts = row["facts"]
+    assert facts["hostname"] == brain.federation.nodes["wk1"].hostname
+    assert facts["kernel"] == os.uname().release  # the lab's machines share this machine's kernel, and its clock
+    assert abs(facts["skew"]) < 2
+    assert set(facts["disks"]) == {"/", "/var/tmp", "/data/brain"}
+    assert facts["engine"] in ("running", "stopped", "none")
+
+
+def test_a_node_that_does_not_answer_keeps_what_was_seen_and_the_others_answer(brain, lab):
+    node = lab.node("wk1")
+    silent_sshd(node)
+    try:
+        done = brain.cli("status", check=False)
+        row = rows_of(brain.cli("status", "--json", check=False))["wk1"]
+        block = brain.cli("status", "--node", "wk1", check=False).stdout
+    finally:
+        node.run("systemctl start ssh.service")
+    first, second = done.stdout.splitlines()[1:3]
+    assert done.returncode == 5
+    assert first.split()[:2] == ["wk1", "unreachable"]  # the worst first
+    assert " ago " in first
+    assert "Debian" in first
+    assert second.split()[:3] == ["ms", "reachable", "now"]
+    assert "connection refused" in done.stderr
+    assert (row["kind"], row["asked_now"]) == ("unreachable", False)
+    assert row["seen"]["age"] > row["asked"]["age"]
+    assert row["facts"]["os"].startswith("Debian")
+    assert "last seen" in block
+
+
+def test_a_damaged_memory_is_told_and_nothing_else_fails(brain):
+    brain.folder.seen.write_text("{")
+    done = brain.cli("status")
+    assert "what was last seen is forgotten" in done.stderr
+    assert "reachable" in done.stdout
+    assert brain.cli("status").stderr == ""
+
+
+def test_a_status_does_not_wait_for_an_apply_and_tells_what_came_of_it(brain):
+    call = [str(BIN / "mip-salt"), "-f", brain.name, "apply", "--node", "wk1"]
+    with subprocess.Popen(call, env=brain.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as apply:
+        assert b"wk1" in apply.stderr.readline()
+        assert brain.cli("status", "--node", "ms").returncode == 0
+        assert apply.poll() is None
+        apply.communicate()
+    row = rows_of(brain.cli("status", "--json"))
+    assert row["ms"]["apply"] is None
+    assert row["wk1"]["apply"]["kind"] in ("ok", "changed", "failed")
+    assert row["wk1"]["apply"]["age"] < 60
+
+
+@contextmanager
+def watched(federation, *words):
+    """Give the rounds of a watch, as they come; it must end well by Ctrl-C."""
+    call = [str(BIN / "mip-salt"), "-f", federation.name, "status", "--watch", "1", "--json", *words]
+    rounds = []
+    with subprocess.Popen(call, env=federation.environ, stdout=subprocess.PIPE, text=True) as watch:
+        reader = threading.Thread(target=lambda: rounds.extend(map(json.loads, watch.stdout)), daemon=True)
+        reader.start()
+        try:
+            yield rounds
+        finally:
+            watch.send_signal(signal.SIGINT)
+            code = watch.wait(20)
+            reader.join(5)
+    assert code == 0
+
+
+def wait_for(rounds, name, kind, seconds=40):
+    deadline, begun = time.monotonic() + seconds, len(rounds)
+    while True:
+        for shown in rounds[begun:]:
+            row = next(row for row in shown["nodes"] if row["id"] == name)
+            if row["kind"] == kind:
+                return row
+        assert time.monotonic() < deadline, f"{name} never was {kind}"
+        time.sleep(0.1)
+
+
+def test_a_watch_goes_on_when_a_node_dies_and_returns(brain, lab):
+    node = lab.node("wk1")
+    with watched(brain) as rounds:
+        wait_for(rounds, "wk1", "ok")
+        node.stop()
+        try:
+            gone = wait_for(rounds, "wk1", "unreachable")
+            assert gone["facts"]["os"].startswith("Debian")
+            assert wait_for(rounds, "ms", "ok")["seen"]["age"] < 10
+        finally:
+            node.start()
+        assert wait_for(rounds, "wk1", "ok")["facts"]["uptime"] is not None
+        brain.cli("node", "disable", "wk1")
+        wait_for(rounds, "wk1", "disabled")
+        brain.cli("node", "enable", "wk1")
+        wait_for(rounds, "wk1", "ok")
