@@ -244,6 +244,8 @@ def test_the_password_of_another_user_is_not_sent(tmp_path):
         ("Hostname 10.0.0.22", "Hostname 10.0.0.21", 16, "has the address of wk1"),
         ("User mipadmin\n", "User mipadmin\n  Port 0x16\n", 4, "a port is a number"),
         ("User mipadmin", "User -oProxyCommand=id", 3, "is no user"),
+        ("  Hostname 10.0.0.21\n", "#  Hostname 10.0.0.21\n", 11, "wk1 has no Hostname: not kept"),
+        ("  User mipadmin\n", "", 1, "ms has no User: not kept"),
         ("Host wk1 chuv", "Host wk1 CHUV", 11, "rename the machine"),
         ("  User mipadmin", "  User mipadmin\n  ProxyJump gate", 4, "name the bastion"),
         ("  User mipadmin", "  User mipadmin\n  User root", 4, "a second user"),

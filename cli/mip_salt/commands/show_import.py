@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mip_salt.federation.address import join_address
 from mip_salt.federation.model import role_of
+from mip_salt.printable import printable
 
 if TYPE_CHECKING:
     from mip_salt.commands.context import Request
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def show_plan(terminal: Terminal, plan: Plan) -> None:
     """Show which nodes become ours, what else is kept, what is not and why, and what is wrong."""
-    terminal.title(f"From {plan.incumbent.source.place}, which is only read, to {plan.folder.path}")
+    terminal.title(f"From {printable(plan.incumbent.source.place)}, which is only read, to {plan.folder.path}")
     terminal.table(
         ("NODE", "HOSTNAME", "ADDRESS", "USER", "PASSWORD", "BECOMES"),
         [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mip_salt.errors import Damaged
 from mip_salt.incumbent.files import CONFIG, MOST_BYTES, WANTED, File, Source, name_of, nothing_found
+from mip_salt.printable import printable
 
 
 def read_folder(path: Path) -> Source:
@@ -17,7 +18,7 @@ def read_folder(path: Path) -> Source:
     """
     place = next((at for at in (path, path / "exareme") if _is_file(at / CONFIG)), None)
     if place is None:
-        inside = [str(at) for at in _folders(path) if _is_file(at / "exareme" / CONFIG)]
+        inside = [printable(at) for at in _folders(path) if _is_file(at / "exareme" / CONFIG)]
         raise nothing_found(path, f"Give one of these: {', '.join(inside[:20])}" if inside else "")
     files = {}
     for part, name in WANTED.items():

@@ -78,6 +78,10 @@ def _node(block: Block, place: int, nodes: Mapping[str, Found], flaws: Flaws) ->
         return None
     if block.id != ("ms", "ui")[place] if place < 2 else block.id != f"wk{place - 1}":
         flaws.add(block.line, f"{block.id} is not in mip's order, which counted nodes by their place; its name counts")
+    missing = [keyword for keyword in ("Hostname", "User") if not block.value(keyword.lower())]
+    if missing:
+        flaws.add(block.line, f"{block.id} has no {' and no '.join(missing)}: not kept")
+        return None
     try:
         address = valid_address(block.value("hostname"))
     except ValueError as err:
