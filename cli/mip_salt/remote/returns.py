@@ -147,7 +147,7 @@ def _reason(text: str, status: int) -> tuple[str, str]:
     if OLD_PYTHON.search(text):
         return (
             f"its Python is too old for the Salt that is sent to it: {_said(text)}",
-            "Debian 12 and Ubuntu 22.04 or later have Python 3.10 or later. See: python3 --version, on the node.",
+            "Python 3.8 is the oldest that can do it. See: python3 --version, on the node.",
         )
     if NO_SPACE.search(text):
         return f"its disk is full: {_said(text)}", "Free space under /var/tmp and /tmp on the node, then run it again."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import hashlib
 import io
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from mip_salt.federation.files import write_atomic
+from mip_salt.remote import downlevel
+from mip_salt.remote.downlevel import downlevelled
 
 RUNNER = Path(__file__).parent / "node" / "runner.py"
 LIBRARIES = (
@@ -121,7 +122,7 @@ def _sources() -> dict[str, bytes]:
             if name in foreign:
                 kept[name] = foreign.pop(name)
                 waiting.append(name)
-    return {name: body if name.startswith("salt/") else downlevel(body) for name, body in kept.items()}
+    return {name: body if name.startswith("salt/") else downlevelled(body) for name, body in kept.items()}
 
 
 def _imported(source: bytes) -> Iterator[str]:
@@ -138,27 +139,8 @@ def _imported(source: bytes) -> Iterator[str]:
                     yield f"{place}/__init__.py"
 
 
-def downlevel(source: bytes) -> bytes:
-    """Return a module's source so that older Pythons read its annotations as the text they are.
-
-    tornado 6.5 and later annotate with ``str | bytes``, at which Python 3.9 fails on import (measured on Debian 11).
-    """
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return source
-    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-        body = body[1:]
-    if not body or (isinstance(body[0], ast.ImportFrom) and body[0].module == "__future__"):
-        return source
-    lines = source.splitlines(keepends=True)
-    first = body[0]
-    at = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))]) - 1
-    return b"".join([*lines[:at], b"from __future__ import annotations\n", *lines[at:]])
-
-
 def _own_source() -> str:
-    return Path(__file__).read_text("utf-8") + RUNNER.read_text("utf-8")
+    return "".join(path.read_text("utf-8") for path in (Path(__file__), Path(downlevel.__file__), RUNNER))
 
 
 def _version(library: str) -> str:
