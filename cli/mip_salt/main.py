@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import traceback
-from importlib import import_module
 from keyword import iskeyword
 
 import click
 
 from mip_salt import __version__
 from mip_salt.commands.context import Request, root_options
+from mip_salt.commands.lazy import LazyGroup
 from mip_salt.errors import Interrupted, MipError
 from mip_salt.interrupts import heed
 
@@ -38,44 +38,18 @@ COMMANDS = {
 }
 
 
-EPILOG = "Options of every command (-f, --root, --json, …): mip-salt --help"
+# A name that Python keeps ends in _ there.
+TABLE = {
+    name: (f"mip_salt.commands.{name}_" if iskeyword(name) else f"mip_salt.commands.{name}", text)
+    for name, text in COMMANDS.items()
+}
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they run, so that --help answers at once."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order an operator meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module and return its command."""
-        if cmd_name not in COMMANDS:
-            return None
-        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
-        command: click.Command = getattr(import_module(f"mip_salt.commands.{name}"), name)
-        for each in (command, *getattr(command, "commands", {}).values()):
-            each.epilog = EPILOG
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, and suggest one for a misspelling."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], COMMANDS, 1)
-            ctx.fail(f"there is no command {args[0]!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table above, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    table=TABLE,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @root_options
 @click.version_option(__version__, "--version", prog_name="mip-salt")
 @click.pass_context

@@ -10,6 +10,7 @@ from integration.federations import FederationUnderTest, wish
 pytestmark = pytest.mark.lab
 KEYS = "cat /home/mipadmin/.ssh/authorized_keys 2>/dev/null || true"
 RULE = "cat /etc/sudoers.d/mip-salt 2>/dev/null || true"
+FILES = "ls -d /var/lib/mip-salt 2>/dev/null || true"
 
 
 @pytest.fixture
@@ -37,7 +38,10 @@ def test_a_disabled_node_is_left_out_and_shown_so(two):
 
 
 def test_a_removed_node_keeps_nothing_of_ours(two, lab):
+    two.cli("plan", "--node", "wk1")
+    assert lab.node("wk1").run(FILES)
     two.cli("node", "remove", "wk1", "--yes")
+    assert lab.node("wk1").run(FILES) == ""
     assert list(two.federation.nodes) == ["ms"]
     assert not two.folder.entry("wk1").exists()
     assert two.pinned == ["ms"]

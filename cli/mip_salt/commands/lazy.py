@@ -9,6 +9,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+EPILOG = "Options of every command (-f, --root, --json, …): mip-salt --help"
+
 
 class LazyGroup(click.Group):
     """A group told by a table: a command's name → the module that holds it, and what it does in one line.
@@ -25,12 +27,13 @@ class LazyGroup(click.Group):
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module and return its command, with the group's epilog."""
+        """Import the command's module and return its command."""
         if cmd_name not in self.table:
             return None
         module = import_module(self.table[cmd_name][0])
         command: click.Command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_")
-        command.epilog = self.epilog
+        for each in (command, *getattr(command, "commands", {}).values()):
+            each.epilog = EPILOG
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

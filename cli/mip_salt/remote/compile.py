@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mip_salt.errors import UsageError
+from mip_salt.federation.node_paths import SALT
 
 # What Salt computes on the pusher from pillar, grains and the states' files.
 ON_THE_PUSHER = ("pillar.", "config.", "defaults.", "grains.", "slsutil.", "state.show_")
@@ -76,7 +77,7 @@ class Compiler:
         self.client = salt.fileclient.FSClient(options)
         self.context: dict[str, Any] = {"master_opts": options, "fileclient": self.client}
         config = tmp / f"{node}.minion"
-        config.write_text(json.dumps({**minion_options(options, node), "root_dir": "/var/lib/mip-salt/var"}))
+        config.write_text(json.dumps({**minion_options(options, node), "root_dir": f"{SALT}/var"}))
         self.minion = salt.config.minion_config(str(config))
         config.unlink()
         self.minion.update({name: options[name] for name in OURS})
@@ -89,7 +90,7 @@ class Compiler:
                 "_caller_cachedir": options["cachedir"],
                 "_ssh_version": options["_ssh_version"],
                 "extra_filerefs": "",
-                "thin_dir": "/var/lib/mip-salt",
+                "thin_dir": SALT,
                 "known_hosts_file": options.get("known_hosts_file"),
             }
         )

@@ -15,13 +15,13 @@ from typing import Any
 from mip_salt.errors import Damaged
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
+from mip_salt.federation.node_paths import SALT
 from mip_salt.federation.ssh_options import destination, ssh_arguments
 from mip_salt.remote.bootstrap import remote_command
 from mip_salt.remote.frames import GO, Frames, TooMuch, frame
 from mip_salt.remote.processes import die_with_parent
 from mip_salt.remote.thin import Thin
 
-HOME = "/var/lib/mip-salt"
 MAX_SAID = 64 * 1024
 LINGER_SECONDS = 2.0
 UNWANTED = ("SSH_ASKPASS", "SSH_AUTH_SOCK", "DISPLAY")
@@ -51,7 +51,7 @@ def greeting(digest: str, who: str | None) -> bytes:
     who
         Who runs states, if somebody does: of two at once the second is refused.
     """
-    return GO + frame("c", {"home": HOME, "thin": digest, "lock": who})
+    return GO + frame("c", {"home": SALT, "thin": digest, "lock": who})
 
 
 @dataclass(frozen=True)
