@@ -52,7 +52,10 @@ def restore(request: Request, file: Path, name: str | None, replace: bool) -> in
     if done.problem:
         terminal.warning(f"It was restored as it was, and cannot be used yet: {done.problem}")
     elif not request.json_output:
-        terminal.say(f"\nNext: mip-salt -f {folder.name} vault unlock, then mip-salt -f {folder.name} status")
+        again = f"mip-salt -f {folder.name}"
+        terminal.say(f"\nNext: {again} vault unlock, then {again} status")
+        if plan.head.manifest.mip:
+            terminal.say(f"MIP's own software was not in it: {again} install")
     if request.json_output:
         told = {"federation": folder.name, "command": request.command, "folder": str(folder.path)}
         terminal.document({**told, "replaced": str(done.replaced or ""), "error": done.problem})
@@ -76,6 +79,8 @@ def _show(request: Request, plan: Plan) -> None:
             "It is not signed, so what is not in the vault (states, pillar, known host keys) is as trustworthy as the "
             "place where the file lay."
         )
+    if plan.other_vault:
+        terminal.warning(f"{plan.folder.path} has another vault: its nodes know another identity, which goes with it.")
     if plan.new_name:
         terminal.warning(
             f"{plan.folder.name} will have the nodes and the identity of {manifest.federation}: use one of the two."

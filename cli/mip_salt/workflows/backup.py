@@ -13,6 +13,7 @@ from mip_salt.archive.manifest import Manifest
 from mip_salt.archive.read import verify
 from mip_salt.archive.write import Written, write_archive
 from mip_salt.errors import Damaged, MipError, UsageError
+from mip_salt.federation.files import sweep
 from mip_salt.federation.folder import BACKUPS, Folder
 from mip_salt.federation.owner import make_for
 from mip_salt.printable import printable
@@ -120,6 +121,7 @@ def _free(folder: Folder) -> Path:
     except Damaged as err:
         err.hint = f"Run it once with sudo, or name a file: mip-salt -f {folder.name} backup FILE"
         raise
+    sweep(place)  # what a killed backup left; this run holds the federation, so none is being written
     stem = f"{folder.name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     names = (f"{stem}{more}{ENDING}" for more in ("", *(f".{n}" for n in range(2, 100))))
     return next(place / name for name in names if not (place / name).exists())

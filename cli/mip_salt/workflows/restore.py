@@ -36,6 +36,8 @@ class Plan:
         Whether a folder is at the federation's place already, be it empty.
     replaces
         Whether there is something in it.
+    other_vault
+        Whether that has another vault than the archive: they are not two states of one federation.
     """
 
     file: Path
@@ -43,6 +45,7 @@ class Plan:
     folder: Folder
     there: bool
     replaces: bool
+    other_vault: bool
 
     @property
     def new_name(self) -> bool:
@@ -86,7 +89,9 @@ def plan(file: Path, root: Path, name: str | None, *, replace: bool) -> Plan:
             hint="To put the archive in its place (it is backed up before): --replace\n"
             "To restore it under another name: --to NAME",
         )
-    return Plan(file.absolute(), head, folder, there, replaces)
+    with acting_as(owner_of(folder.path) if there else None):
+        other = vault_fingerprint(folder) not in ("", head.manifest.vault_key)
+    return Plan(file.absolute(), head, folder, there, replaces, other)
 
 
 def restore(plan: Plan, passphrase: session.Passphrase) -> Restored:

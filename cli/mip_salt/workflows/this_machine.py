@@ -53,8 +53,7 @@ def link_commands(place: Path = FOR_ALL) -> list[Path]:
     _need_root(f"nothing can be linked into {place}")
     home = Path(sys.prefix) / "bin"
     python = Path(sys.executable).resolve()
-    ways = (home, *home.parents, python, *python.parents)
-    closed = next((one for one in ways if not one.stat().st_mode & stat.S_IXOTH), None)
+    closed = _closed_to_others(home, *home.parents, python, *python.parents)
     if closed:
         raise UsageError(
             f"mip-salt is installed in {home} for root alone: others may not pass {closed}",
@@ -62,6 +61,10 @@ def link_commands(place: Path = FOR_ALL) -> list[Path]:
             "/usr/local/lib/mip-salt/bin/pip install mip-salt",
         )
     return [place / name for name in COMMANDS if _link(place / name, home / name)]
+
+
+def _closed_to_others(*ways: Path) -> Path | None:
+    return next((one for one in ways if not one.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _link(link: Path, command: Path) -> bool:
