@@ -137,7 +137,7 @@ def check(request: Request, /, offline: bool, **options: Any) -> int:
     from mip_salt.errors import UsageError
     from mip_salt.versions.kept import installed
     from mip_salt.versions.releases import age, is_release
-    from mip_salt.workflows.install import faults, to_follow
+    from mip_salt.workflows.install import again, faults, to_follow
 
     folder, terminal = request.folder(), request.terminal
     now = installed(folder)
@@ -161,7 +161,7 @@ def check(request: Request, /, offline: bool, **options: Any) -> int:
     for fault in wrong:
         terminal.warning(fault)
     if wrong:
-        terminal.warning(f"{now} is not as it was installed. Mend it: mip-salt -f {folder.name} install --version …")
+        terminal.warning(f"{now} is not as it was installed. Mend it: mip-salt -f {folder.name} install {again(now)}")
     else:
         terminal.success(f"{now}: all files are as they were installed")
     if now.exareme.name != now.validated:

@@ -52,7 +52,7 @@ def _git_faults(at: Path, commit: str) -> list[str]:
         return [err.message]
     wrong = [] if head == commit else [f"it is at {printable(head, 12)}, not at {commit[:12]}"]
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-    names = ", ".join(printable(row[3:], 60) for row in changed[:3])
+    names = ", ".join(printable(row[3:], 120) for row in changed[:3])
     return [*wrong, *([f"changed by hand: {names}{more}"] if changed else [])]
 
 

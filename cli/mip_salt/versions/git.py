@@ -101,7 +101,7 @@ class Git:
         breaks off, Damaged if git is missing or its work on this machine failed.
         """
         call = ["git", *(("-C", str(at)) if at else ()), *map(str, words)]
-        with tempfile.TemporaryFile() as given:
+        with tempfile.TemporaryFile() if stdin else open(os.devnull, "r+b") as given:  # noqa: PTH123 - no path of ours
             given.write(stdin)
             given.seek(0)
             try:

@@ -84,10 +84,10 @@ def explained(tail: str, source: str, *, local: bool = False, silent: float = 0)
 
 
 def _last_words(tail: str) -> str:
-    """Return the first complaint of git, or its last line, made inert."""
+    """Return the first complaint of ssh or git, or its last line, made inert."""
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
-    for line in lines:
-        found = re.match(r"(?:fatal|error): +(.*)", line)
+    for who in ("ssh", "fatal|error"):  # what ssh says is the reason of what git then says
+        found = next(filter(None, (re.match(rf"(?:{who}): +(.*)", line) for line in lines)), None)
         if found:
             return printable(found[1], 160)
     return printable(lines[-1], 160) if lines else "it gave no reason"

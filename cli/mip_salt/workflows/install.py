@@ -19,6 +19,7 @@ from mip_salt.versions import checkout, kept
 from mip_salt.versions.git import Progress
 from mip_salt.versions.kept import Installed
 from mip_salt.versions.pair import Pair
+from mip_salt.versions.releases import is_stable
 from mip_salt.versions.source import EXAREME, MIP, Source
 from mip_salt.versions.upstream import Upstream, upstream
 
@@ -137,10 +138,17 @@ def rollback(folder: Folder) -> Outcome:
     if wrong:
         raise Damaged(
             f"{back} is kept, but not as it was: {wrong[0]}",
-            hint=f"Install it anew: mip-salt -f {folder.name} install --version {back.mip.name}",
+            hint=f"Install it anew: mip-salt -f {folder.name} install {again(back)}",
         )
     put_in_use(folder, back)
     return Outcome("changed", back, now)
+
+
+def again(version: Installed) -> str:
+    """Return the options of `install` that choose a version's commits once more."""
+    if version.exareme.name == version.validated and is_stable(version.mip.name):
+        return f"--version {version.mip.name}"
+    return f"--commit {version.exareme.commit} --mip-commit {version.mip.commit} --force-install-unstable"
 
 
 def put_in_use(folder: Folder, version: Installed) -> None:
