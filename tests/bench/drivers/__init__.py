@@ -1,0 +1,1 @@
+"""Small programs over mip-salt's one door to Salt, for work that no command of it does."""
