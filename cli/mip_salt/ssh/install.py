@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from mip_salt.ssh.facts import one_line
 
-# A terminal for `mip-salt ssh`. Like forwarding it adds nothing to an identity that may use sudo: root makes ptys anyway.
+# The terminal is for `mip-salt ssh`. It adds nothing to an identity that may use sudo: root makes ptys anyway.
 RESTRICT = "restrict,pty"
 # `ssh -W` through a bastion needs it.
 RESTRICT_BASTION = "restrict,pty,port-forwarding"
