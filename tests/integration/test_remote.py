@@ -247,6 +247,8 @@ def test_a_killed_run_stops_after_its_state_and_leaves_nothing(fed, lab, whom):
             command.kill()
         else:
             node.run("pkill -9 -f '[e]xec.zlib'")
+            row = json.loads(command.communicate(timeout=30)[0])["nodes"][0]
+            assert (row["kind"], "it was in cmd.run slow" in row["error"]) == ("failed", True)
         assert until(lambda: not ours(fed))
         node.run("pkill -f 'sleep 3[0]'", check=False)
         assert until(lambda: not node.run(f"ls -d {LEFT} 2>/dev/null", check=False))
@@ -315,6 +317,35 @@ def test_a_refused_login_or_sudo_is_a_login_refused(fed, lab, away, why):
         lab.node(VICTIM).run(f"mv {away}.away {away}")
     assert (result.kind, result.exit_code) == (Kind.LOGIN, 4)
     assert why in result.error
+
+
+@contextmanager
+def sudo_by_password(fed: Any, node: Any, kept: str) -> Iterator[None]:
+    """Let sudo ask for a password on a node, and keep one in the vault."""
+    rule = "/etc/sudoers.d/mip-salt"
+    node.run(f"mv {rule} {rule}.away; echo 'mipadmin ALL=(root) PASSWD: ALL' > /etc/sudoers.d/zz")
+    words = ["vault", "set", VICTIM, "admin.password", "-"]
+    fed.cli(*words, stdin=None, input=kept)
+    try:
+        yield
+    finally:
+        node.run(f"rm -f /etc/sudoers.d/zz; mv {rule}.away {rule}")
+        fed.cli(*words, stdin=None, input=node.password)
+
+
+def test_a_kept_password_serves_sudo_without_a_terminal(fed, lab):
+    node = lab.node(VICTIM)
+    with sudo_by_password(fed, node, node.password):
+        (result,) = asked(fed, "cmd.run", "id -un", nodes=[VICTIM])
+    assert (result.kind, result.data) == (Kind.OK, "root")
+
+
+def test_a_wrong_kept_password_is_given_once(fed, lab):
+    node = lab.node(VICTIM)
+    with sudo_by_password(fed, node, "not it"):
+        (result,) = asked(fed, "test.ping", nodes=[VICTIM], deadline=20)
+    assert (result.kind, result.exit_code) == (Kind.LOGIN, 4)
+    assert "incorrect password" in result.error
 
 
 @pytest.mark.parametrize(

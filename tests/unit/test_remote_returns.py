@@ -191,6 +191,10 @@ def test_what_a_node_prints_passes_for_ssh_only_with_the_exit_code_of_ssh(raw):
     assert read(raw).kind is Kind.FAILED
 
 
+def test_what_ended_without_a_word_or_a_code_was_ended_by_a_signal():
+    assert "ended by a signal" in read(errored("", 255)).error
+
+
 @pytest.mark.parametrize("said", ["sudo: python3: command not found", "env: ‘python3’: No such file or directory"])
 def test_a_missing_python_is_named(said):
     assert "no usable Python 3" in read(errored(said, 127)).error

@@ -34,7 +34,6 @@ STANDS_ON = {
     salt.state.BaseHighState.render_highstate: ["self", "matches", "context"],
     salt.state.State: ["opts"],
     salt.state.State.apply_exclude: ["self", "high"],
-    salt.state.State.call: ["self", "low", "chunks", "running", "retries"],
     salt.state.State.call_chunks: ["self", "chunks"],
     salt.state.State.call_listen: ["self", "chunks", "running"],
     salt.state.State.compile_high_data: ["self", "high"],
@@ -51,6 +50,10 @@ STANDS_ON = {
 @pytest.mark.parametrize("what", STANDS_ON, ids=lambda what: f"{what.__module__}.{what.__qualname__}")
 def test_it_takes_what_we_give_it(what):
     assert list(inspect.signature(what).parameters)[: len(STANDS_ON[what])] == STANDS_ON[what]
+
+
+def test_every_state_is_run_through_call_which_the_runner_overrides():
+    assert "self.call(low, chunks, running)" in inspect.getsource(salt.state.State.call_chunk)
 
 
 def test_state_takes_the_pillar_that_was_sent():

@@ -27,7 +27,7 @@ def take(n):
 def receive():
  h=take(9);return h[:1].decode(),take(int(h[1:],16))
 try:
- w=b""
+ send("u",{});w=b""
  while not w.endswith(GO):w=w[-9:]+take(1)
  c=json.loads(receive()[1]);H=c["home"];os.makedirs(H,448,exist_ok=True);s=os.lstat(H)
  if not stat.S_ISDIR(s.st_mode) or s.st_uid or s.st_mode&63:raise OSError(H+" is not root's alone")
@@ -45,12 +45,16 @@ except OSError as e:send("f",{"why":str(e)});os._exit(1)
 g["serve"](c,send,receive)
 """
 
+# Sudo prints it to standard error when it wants a password: a second time if the first was wrong.
+PROMPT = "mip-salt:sudo?"
+
 
 def remote_command(node: Node, *, password: bool = False) -> str:
     """Return what ssh runs on a node: is it the confirmed machine, then the first program as root.
 
     password
-        Sudo takes a password from standard input, once a frame ``S`` says that the machine is the confirmed one.
+        Sudo takes a password from standard input, once a frame ``S`` says that the machine is the confirmed one. It is
+        remembered for nobody.
     """
     program = FIRST.strip().replace("MARK", repr(MARK)).replace("GO", repr(GO))
     # No character in it means anything to a shell.
@@ -60,8 +64,8 @@ def remote_command(node: Node, *, password: bool = False) -> str:
     if node.user == "root":
         become = []
     elif password:
-        steps.append(r"printf '\001mipS00000000'")
-        become = ["sudo", "-k", "-S", "-p", "", "--"]
+        steps.append(r"printf '\001mipS00000002{}'")
+        become = ["sudo", "-k", "-S", "-p", PROMPT, "--"]
     else:
         become = ["sudo", "-n", "--"]
     # What Python and sudo print is read in English, and a node's paths may hold any character.

@@ -17,7 +17,7 @@ from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.federation.node_paths import SALT
 from mip_salt.federation.ssh_options import destination, ssh_arguments
-from mip_salt.remote.bootstrap import remote_command
+from mip_salt.remote.bootstrap import PROMPT, remote_command
 from mip_salt.remote.frames import GO, Frames, TooMuch, frame
 from mip_salt.remote.processes import die_with_parent
 from mip_salt.remote.thin import Thin
@@ -150,6 +150,7 @@ class Connection:
         self._waiting: list[tuple[str, Any]] = []
         self._said = bytearray()
         self._open = {link.stdout, link.stderr}
+        self._wrong = False
         self.grains: dict[str, Any] = {}
         os.set_blocking(link.stdin, False)
 
@@ -168,9 +169,16 @@ class Connection:
         self.grains = grains if isinstance(grains, dict) else {}
 
     def password(self, secret: str, first: bytes) -> None:
-        """Give sudo its password, once the machine has said that it is the confirmed one."""
-        self._expect("S", nothing=True)
-        self._send(secret.encode() + b"\n" + first)
+        """Give sudo its password, once the machine has said that it is the confirmed one, then the first frame.
+
+        Raises Lost for a wrong one: it is given once, since nodes shut out who tries too often.
+        """
+        self._expect("S")
+        self._send(secret.encode() + b"\n")
+        self._wrong = True
+        self._expect("u")
+        self._wrong = False
+        self._send(first)
 
     def call(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Run a function on the node; return its answer, whatever it is."""
@@ -192,7 +200,7 @@ class Connection:
             while time.monotonic() < until:
                 self._pump(b"", until - time.monotonic())
 
-    def _expect(self, kind: str, *, nothing: bool = False) -> dict[str, Any]:
+    def _expect(self, kind: str) -> dict[str, Any]:
         """Return the data of the next frame of a kind.
 
         Raises Refused for a refusal, Lost if the connection ends first, TooMuch for a flood.
@@ -201,8 +209,8 @@ class Connection:
             while not self._waiting:
                 self._pump(b"")
             got, data = self._waiting.pop(0)
-            if got == kind and (nothing or isinstance(data, dict)):
-                return data if isinstance(data, dict) else {}
+            if got == kind and isinstance(data, dict):
+                return data
             if got == "p":
                 self.on_progress(data)
             elif got in ("b", "f", "x"):
@@ -238,8 +246,10 @@ class Connection:
                     del self._said[MAX_SAID:-MAX_SAID]
             else:
                 self._waiting += self._frames.feed(part)
+        if self._wrong and self._said.count(PROMPT.encode()) > 1:
+            raise Lost("sudo: incorrect password")
         if not self._open and not self._waiting:
-            raise Lost(self._said.decode("utf-8", "replace"))
+            raise Lost(self._said.replace(PROMPT.encode(), b"").decode("utf-8", "replace"))
         if writable:
             with suppress(BrokenPipeError):
                 return os.write(self.link.stdin, data)

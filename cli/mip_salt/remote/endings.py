@@ -11,10 +11,9 @@ from typing import Any
 from mip_salt.federation.folder import Folder
 from mip_salt.printable import printable
 from mip_salt.remote.results import Kind, NodeResult, Progress
-from mip_salt.remote.returns import MAX_REASON, Asked, classify, failed_here, unusable
+from mip_salt.remote.returns import MAX_REASON, NO_SPACE, OLD_PYTHON, Asked, classify, failed_here, unusable
 
 GOES_ON = "A state that already began there goes on to its end, and none after it; run it again to see."
-NO_ROOM = "Make room on the node, then run it again: df -h /var/lib /tmp"
 MAX_COUNT = 1_000_000
 
 
@@ -51,8 +50,10 @@ def _refused(asked: Asked, kind: Any, data: Any) -> NodeResult:
     if kind == "x":
         return interrupted(asked.node, progress(asked.node, said))
     why = said.get("why")
-    text = why if isinstance(why, str) and why else "it does not say why"
-    return classify(asked, {"_error": "", "stdout": "", "stderr": text, "retcode": 1})
+    text = why[:MAX_REASON] if isinstance(why, str) and why else "the runner there failed, and does not say why"
+    if NO_SPACE.search(text) or OLD_PYTHON.search(text):
+        return classify(asked, {"_error": "", "stdout": "", "stderr": text, "retcode": 1})
+    return failed_here(asked, Kind.FAILED, text, "Mend that on the node, then run it again.")
 
 
 def _holder(said: Mapping[str, Any]) -> str:

@@ -150,7 +150,9 @@ def _reason(text: str, status: int) -> tuple[str, str]:
             "Python 3.8 is the oldest that can do it. See: python3 --version, on the node.",
         )
     if NO_SPACE.search(text):
-        return f"its disk is full: {_said(text)}", "Free space under /var/tmp and /tmp on the node, then run it again."
+        return f"its disk is full: {_said(text)}", "Free space under /var/lib and /run on the node, then run it again."
+    if status == SSH_FAILED and not text.strip():
+        return "what ran for us there was ended by a signal", "See who did it, or what: journalctl -k, on the node."
     return f"Salt on the node ended with {printable(status, 20)}: {_said(text) or 'without a word'}", ""
 
 

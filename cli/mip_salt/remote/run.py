@@ -231,6 +231,8 @@ class _Run:
             result = NodeResult(name, Kind.UNREACHABLE, error=why, hint=GOES_ON, command=asked.command)
         else:
             result = self._precise(asked, read(asked, answer, status))
+            if isinstance(answer, dict) and "lost" in answer:
+                result = replace(result, error=result.error + in_hand(turn.at))
         return replace(result, seconds=seconds)
 
     def _stop(self, waiting: Sequence[str]) -> Iterator[NodeResult]:
