@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mip_salt.versions.git import Progress
+
 if TYPE_CHECKING:
     from mip_salt.terminal import Terminal
-    from mip_salt.versions.git import Progress
+    from mip_salt.versions.source import Source
 
-WIDTH = 24
+WIDTH = 12  # with the longest of what follows, a line has 80 columns
 SECONDS_BETWEEN = 0.1  # drawing costs more than most steps take
 
 
@@ -31,6 +33,12 @@ class Downloads:
         with self.terminal.live() as self.draw:
             yield
         self.draw = None
+
+    def asking(self, *sources: Source) -> None:
+        """Show that sources are asked what they have."""
+        for source in sources:
+            self.terminal.detail(f"{source.project}: from {source.text}")
+            self(source.project, Progress("asking what there is"))
 
     def __call__(self, name: str, progress: Progress) -> None:
         """Show how far something is."""

@@ -65,7 +65,6 @@ def _install(request: Request, folder: Folder, asked: Asked, named: bool) -> int
     from mip_salt.commands.downloads import Downloads
     from mip_salt.federation.document import begin
     from mip_salt.federation.generate import refresh
-    from mip_salt.versions.git import Progress
     from mip_salt.versions.wanted import choose
     from mip_salt.workflows import install as work
 
@@ -76,8 +75,7 @@ def _install(request: Request, folder: Folder, asked: Asked, named: bool) -> int
     show = Downloads(terminal)
     with work.upstreams(mip, exareme, show) as (mip_up, exareme_up):
         with show.drawn():
-            for source in (mip, exareme):
-                show(source.project, Progress(f"asking {source.text}"))
+            show.asking(mip, exareme)
             choice = choose(asked.wanted, recorded, mip_up, exareme_up)
         if recorded and now:
             terminal.say(f"federation.sls names other versions than the installed ones ({now}); it is followed.")
@@ -177,7 +175,6 @@ def bundle(request: Request, /, file: Path, wheelhouse: bool, **options: Any) ->
     from mip_salt.commands.downloads import Downloads
     from mip_salt.commands.version_options import folder_or_none
     from mip_salt.errors import UsageError
-    from mip_salt.versions.git import Progress
     from mip_salt.versions.wanted import choose
     from mip_salt.workflows.install import upstreams
     from mip_salt.workflows.stick import make_stick
@@ -189,8 +186,7 @@ def bundle(request: Request, /, file: Path, wheelhouse: bool, **options: Any) ->
         raise UsageError(f"{file} is kept")
     show = Downloads(terminal)
     with upstreams(*sources, show) as (mip, exareme), show.drawn():
-        for source in sources:
-            show(source.project, Progress(f"asking {source.text}"))
+        show.asking(*sources)
         choice = choose(wanted, None, mip, exareme)
         size = make_stick(
             file, choice.pair, asked.again(), mip, exareme, wheels=wheelhouse, tell=lambda at: show("wheelhouse", at)

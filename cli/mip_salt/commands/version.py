@@ -31,7 +31,6 @@ def list_(request: Request, /, unstable: bool, **options: Any) -> int:
       mip-salt version list
     """
     from mip_salt.commands.downloads import Downloads
-    from mip_salt.versions.git import Progress
     from mip_salt.versions.releases import releases
     from mip_salt.workflows.install import upstreams, usable
 
@@ -40,8 +39,7 @@ def list_(request: Request, /, unstable: bool, **options: Any) -> int:
     now = usable(folder) if folder else None
     show = Downloads(request.terminal)
     with upstreams(*sources, show) as (mip, exareme), show.drawn():
-        for source in sources:
-            show(source.project, Progress(f"asking {source.text}"))
+        show.asking(*sources)
         found, tags = releases(mip, unstable=unstable), exareme.refs.tags
     rows = [
         {
@@ -182,14 +180,13 @@ def check(request: Request, /, offline: bool, **options: Any) -> int:
 def _newest(request: Request, folder: Folder, options: dict[str, Any]) -> str:
     """Return the newest stable release that can be deployed, or nothing."""
     from mip_salt.commands.downloads import Downloads
-    from mip_salt.versions.git import Progress
     from mip_salt.versions.releases import releases
     from mip_salt.workflows.install import upstreams
 
     sources = asked_of(options).sources(folder)
     show = Downloads(request.terminal)
     with upstreams(*sources, show) as (mip, _), show.drawn():
-        show(sources[0].project, Progress(f"asking {sources[0].text}"))
+        show.asking(sources[0])
         return next((one.name for one in releases(mip) if not one.why_not), "")
 
 
