@@ -3,9 +3,11 @@
 import os
 import stat
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
-from mip_salt.errors import Damaged
+from mip_salt.errors import Damaged, UsageError
 from mip_salt.federation import owner
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.owner import Owner, acting_as, caller, give, owner_of, work_as_owner
@@ -16,12 +18,11 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 
 
 @pytest.fixture
-def root(tmp_path_factory):
+def root():
     """A root that everybody may enter, as /opt is."""
-    path = tmp_path_factory.mktemp("opt", numbered=True)
-    for each in (path, path.parent, path.parent.parent):
-        each.chmod(each.stat().st_mode | 0o055)
-    return path
+    with tempfile.TemporaryDirectory(prefix="mip-opt-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,13 @@ def test_an_existing_one_is_its_owners_whoever_calls(root):
         return os.geteuid() == 65534 and os.environ["USER"] == "nobody"
 
     assert in_child(work)
+
+
+@as_root
+def test_a_path_that_cannot_work_makes_nothing(root):
+    with pytest.raises(UsageError, match="too long"):
+        work_as_owner(Folder(root / ("r" * 80) / "brain"), SUDO, begin=True)
+    assert list(root.iterdir()) == []
 
 
 @as_root

@@ -65,7 +65,7 @@ def work_as_owner(folder: Folder, environ: Mapping[str, str] = os.environ, *, be
         Whether the federation may be begun: its folder, and one for its backups, are then made for who called sudo. If
         he could not work there, because mip-salt is installed or the root lies where root alone gets to, it is root's.
 
-    Raises Damaged if the owner cannot read mip-salt, or the folders cannot be made.
+    Raises Damaged if the owner cannot read mip-salt, or the folders cannot be made; UsageError as `Folder.check_path`.
     """
     if os.geteuid() != 0:
         return
@@ -77,6 +77,7 @@ def work_as_owner(folder: Folder, environ: Mapping[str, str] = os.environ, *, be
                 hint="Install mip-salt where every user can read it, for example in /usr/local/lib/mip-salt.",
             )
     else:
+        folder.check_path()  # before anything is made
         owner = caller(environ) if begin else None
         if owner and not (_can_run(owner) and _can_reach(owner, folder.path)):
             owner = None
