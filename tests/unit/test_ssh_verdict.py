@@ -137,15 +137,26 @@ def test_the_confirmed_machine_passes(known: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "shown"),
+    ("known", "shown", "remedy"),
     [
-        ({"hostname": "brain-wk2", "machine_id": "a" * 32}, "hostname: confirmed brain-wk2, now brain-wk1"),
-        ({"hostname": "brain-wk1", "machine_id": "b" * 32}, f"machine-id: confirmed {'b' * 32}, now {'a' * 32}"),
+        (
+            {"hostname": "brain-wk2", "machine_id": "a" * 32},
+            "hostname: confirmed brain-wk2, now brain-wk1",
+            "node rename wk1 brain-wk1",
+        ),
+        (
+            {"hostname": "brain-wk1", "machine_id": "b" * 32},
+            f"machine-id: confirmed {'b' * 32}, now {'a' * 32}",
+            "node trust wk1 --host-key",
+        ),
+        ({"hostname": "brain-wk2", "machine_id": "b" * 32}, "now brain-wk1", "node trust wk1 --host-key"),
     ],
 )
-def test_another_machine_is_refused_and_both_are_shown(known: dict[str, str], shown: str) -> None:
+def test_another_machine_is_refused_both_are_shown_and_how_it_is_followed(
+    known: dict[str, str], shown: str, remedy: str
+) -> None:
     node = Node(role=Role.WORKER, address="10.0.0.2", **known)
     with pytest.raises(TrustRefused) as caught:
         same_machine("wk1", node, FACTS, federation="brain")
     assert shown in caught.value.message
-    assert "mip-salt -f brain node trust wk1" in caught.value.hint
+    assert f"mip-salt -f brain {remedy}" in caught.value.hint
