@@ -1,0 +1,79 @@
+"""What is sent to a node: small, the same each time, whole, and readable by the oldest Python we serve."""
+
+import ast
+import io
+import shlex
+import tarfile
+
+import pytest
+from mip_salt.federation.model import Node
+from mip_salt.remote.bootstrap import FIRST, remote_command
+from mip_salt.remote.downlevel import OLDEST
+from mip_salt.remote.thin import RUNNER, Thin, thin
+
+CONFIRMED = {"role": "worker", "address": "10.0.0.21", "hostname": "brain-wk1", "machine_id": "0" * 32}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Thin:
+    return thin(tmp_path_factory.mktemp("thin"))
+
+
+@pytest.fixture(scope="module")
+def files(packed: Thin) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(packed.data)) as archive:
+        return {member.name: archive.extractfile(member).read() for member in archive}
+
+
+def test_it_is_the_same_each_time(packed, tmp_path):
+    assert thin(tmp_path).digest == packed.digest
+    assert thin(tmp_path) == packed
+
+
+def test_a_kept_one_that_was_damaged_is_made_anew(packed, tmp_path):
+    thin(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"x")
+    assert thin(tmp_path) == packed
+
+
+def test_it_holds_the_runner_and_no_compiled_module(files, packed):
+    assert files["runner.py"] == RUNNER.read_bytes()
+    assert not [name for name in files if name.endswith((".so", ".pyc"))]
+    assert len(packed.data) < 5_000_000
+
+
+def test_whatever_a_state_of_linux_imports_is_there(files):
+    missing = set()
+    for name, body in files.items():
+        if name.startswith(("salt/states/", "salt/modules/")):
+            for node in ast.parse(body).body:
+                for module in [a.name for a in node.names] if isinstance(node, ast.Import) else []:
+                    place = module.replace(".", "/")
+                    if place.startswith("salt/") and not {f"{place}.py", f"{place}/__init__.py"} & set(files):
+                        missing.add(module)
+    assert not missing
+
+
+@pytest.mark.parametrize("source", [FIRST, RUNNER.read_text("utf-8")], ids=["first", "runner"])
+def test_ours_is_read_by_the_oldest_python(source):
+    ast.parse(source, feature_version=OLDEST)
+
+
+def test_the_machine_is_checked_before_anything_else_runs():
+    script = shlex.split(remote_command(Node.model_validate(CONFIRMED)))[-1]
+    assert script.startswith(f"test `cat /etc/machine-id`.`uname -n` = {'0' * 32}.brain-wk1 || {{ ")
+    assert script.index("exit 77") < script.index("sudo")
+
+
+@pytest.mark.parametrize("user", ["root", "mipadmin"])
+def test_the_command_is_short_and_means_nothing_to_any_shell(user):
+    command = remote_command(Node.model_validate({**CONFIRMED, "user": user}))
+    assert len(command) < 2500
+    assert not set("\n!") & set(command)
+    assert ("sudo -n -- python3" in command) is (user != "root")
+
+
+def test_a_password_is_asked_for_only_after_the_check():
+    script = shlex.split(remote_command(Node.model_validate(CONFIRMED), password=True))[-1]
+    assert script.index("exit 77") < script.index("printf") < script.index("sudo -k -S")
