@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True, subcommand_metavar="[bundle FILE]")
 @version_options
 @click.option("--rollback", is_flag=True, help="Go back to the version that was in use before; nothing is downloaded.")
+@click.option(
+    "--hostname", metavar="NAME", help="As root: give this machine that name first; MIP's pages say FED-pusher."
+)
 @shared_options
 @pass_request
 @click.pass_context
-def install(ctx: click.Context, request: Request, /, rollback: bool, **options: Any) -> int:
+def install(ctx: click.Context, request: Request, /, rollback: bool, hostname: str | None, **options: Any) -> int:
     """Install or upgrade the MIP and exareme of a federation, here on the pusher; no node is touched.
 
     Takes the newest stable release of MIP that mip-salt can deploy, and the exareme that was validated with it; or,
@@ -44,7 +47,7 @@ def install(ctx: click.Context, request: Request, /, rollback: bool, **options: 
 
     asked = asked_of(options)
     if ctx.invoked_subcommand:
-        if rollback or asked != Asked():
+        if rollback or hostname or asked != Asked():
             raise UsageError(
                 f"options of {ctx.invoked_subcommand} stand after it",
                 hint=f"For example: mip-salt install {ctx.invoked_subcommand} --help",
@@ -56,6 +59,11 @@ def install(ctx: click.Context, request: Request, /, rollback: bool, **options: 
             "--rollback goes back to the version before; it takes no other version or source",
             hint="Leave the others out, or leave out --rollback.",
         )
+    if hostname:  # before the folder: from there on root is the federation's owner
+        from mip_salt.workflows.this_machine import set_hostname
+
+        changed = set_hostname(hostname)
+        request.terminal.success(f"this machine is called {hostname}" + ("" if changed else " already"))
     folder = request.folder(must_exist=rollback)
     folder.check_path()
     return _roll_back(request, folder) if rollback else _install(request, folder, asked, bool(wanted))
