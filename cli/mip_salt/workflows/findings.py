@@ -8,9 +8,8 @@ from enum import Enum
 
 from mip_salt.federation.model import Federation
 from mip_salt.federation.seen import Disk, Sighting
+from mip_salt.remote.downlevel import OLDEST as PYTHON_FROM
 
-# Salt 3008 on the node.
-PYTHON_FROM = (3, 10)
 # CVE-2023-28840: below these the engine's overlay networks may carry data in clear.
 SAFE_ENGINES = ((23, 0, 3), (20, 10, 24))
 # Seconds; tokens and certificates of MIP's services are valid from the second they are made.
@@ -134,7 +133,7 @@ def _python(seen: Sighting) -> Finding:
             "python3",
             Level.FAIL,
             f"{seen.python}, and Salt needs {wanted} or later",
-            "Upgrade its system: Debian 12 and Ubuntu 22.04 or later have it.",
+            "Upgrade its system: Debian 11 and Ubuntu 20.04 or later have it.",
         )
     return Finding("python3", Level.OK, seen.python)
 
