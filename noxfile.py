@@ -26,9 +26,11 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, fast ones first; arguments after -- go to pytest."""
-    folders = session.posargs or ["tests/unit", "tests/hostile", "tests/functional", "tests/integration"]
-    session.run("pytest", *folders, env={"PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", "")})
+    """Run every test: fast ones first and side by side, then those on the lab's nodes; arguments after -- instead."""
+    env = {"PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", "")}
+    fast = ["--numprocesses", "auto", "tests/unit", "tests/hostile", "tests/functional"]
+    for arguments in [session.posargs] if session.posargs else [fast, ["tests/integration"]]:
+        session.run("pytest", *arguments, env=env)
 
 
 @nox.session

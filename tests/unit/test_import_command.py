@@ -4,6 +4,8 @@ import io
 import json
 import os
 import sys
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import pexpect
@@ -34,6 +36,13 @@ class Pusher:
         code = run(Request(words=["--root", str(root or self.root), "import", str(path or self.source), *words]))
         out, err = self.capsys.readouterr()
         return SimpleNamespace(returncode=code, stdout=out, stderr=err)
+
+
+@pytest.fixture
+def tmp_path():
+    """A folder with a short path: a root for federations has room for sockets."""
+    with tempfile.TemporaryDirectory(prefix="mi", dir="/tmp") as name:
+        yield Path(name)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @version_options
 @click.option("--rollback", is_flag=True, help="Go back to the version that was in use before; nothing is downloaded.")
 @click.option(
-    "--hostname", metavar="NAME", help="As root: give this machine that name first; MIP's pages say FED-pusher."
+    "--hostname", metavar="HOSTNAME", help="As root: give this machine that name first; MIP's pages say FED-pusher."
 )
 @shared_options
 @pass_request
