@@ -1,6 +1,8 @@
 # make demo   a federation of four real machines on this one, configured and applied; then what to try next
 # make test   every test; those on lab nodes where root and Linux allow
 # make lint   ruff, mypy, salt-lint, yamllint
+# make bench  the same work by mip-salt, ssh, pyinfra, salt-ssh and Ansible on the same nodes, into docs/benchmarks.md;
+#              as root, half an hour on a machine that does nothing else; BENCH="--help" tells its options
 # make clean-demo   remove the demo federation and its machines
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,6 +21,9 @@ test: $(VENV)/.done
 
 lint: $(VENV)/.done
 	@PATH="$(abspath $(BIN)):$$PATH" nox -s lint types
+
+bench: $(VENV)/.done
+	@PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH=tests $(BIN)/python -m bench --page docs/benchmarks.md $(BENCH)
 
 $(VENV)/.done: pyproject.toml .ci/prepare
 	@.ci/prepare

@@ -21,15 +21,14 @@ from bench.light import light
 from bench.measure import Call, Cost, NotDone, Stand
 from bench.nodes import Nodes, base_image, booted, given
 from bench.peers import everyone
-from bench.report import COLUMNS, GOAL_COLUMNS, Run, goal_rows, held_in, page, rows
+from bench.report import COLUMNS, GOAL_COLUMNS, Run, goal_rows, held_in, page, tables
 from bench.site import site
 from bench.tools import environments
 from bench.works import HOSTNAME, MEANINGS, TRUE
 
 PROJECT = Path(__file__).parents[2]
-PAGE = PROJECT / "docs" / "benchmarks.md"
 RUNS = 5
-# What is measured of whom on many nodes; on more than so many nobody waits for the slow ones.
+# Who is measured on many nodes, None: everybody. Nobody waits for the slow ones on the most.
 SCALE = {10: None, MANY: (OURS, "ssh", "pyinfra", "salt-ssh"), 100: (OURS, "ssh", "pyinfra")}
 Costs = dict[tuple[int, str, str], list[Cost]]
 
@@ -62,8 +61,10 @@ def main() -> int:
             versions |= {p.name: p.version(made) for p in peers}
             failures += _measure(calls, number, stand, wish.runs, costs, say)
     run = Run(_now(), _machine(), wish.runs, kinds, versions, costs, failures)
-    terminal.table(COLUMNS, rows(costs))
-    terminal.say()
+    for title, rows in tables(costs):
+        terminal.title(title)
+        terminal.table(COLUMNS, rows)
+    terminal.title("Goals")
     terminal.table(GOAL_COLUMNS, goal_rows(judge(costs)))
     for failure in failures:
         terminal.warning(failure)
@@ -78,7 +79,7 @@ def _measure(
 ) -> list[str]:
     """Measure all calls in turn, so many times; return what did not do its work, and is then left out.
 
-    A first round, not measured, makes the ten states true; in each that follows another call begins.
+    A first round is not measured: it fills the tools' caches here. In each that follows another call begins.
     """
     failures = []
     for turn in range(-1, runs):
@@ -88,6 +89,7 @@ def _measure(
                 cost = stand.measured(calls[tool, work])
             except NotDone as err:
                 failures.append(f"{number} nodes, {work}, {tool}: {err}")
+                say(failures[-1])
                 del calls[tool, work]
                 costs.pop((number, tool, work), None)
                 continue

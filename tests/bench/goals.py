@@ -11,6 +11,7 @@ from bench.works import FIRST, HOSTNAME, HOSTNAME_AGAIN, PING, TRUE, TRUE_AGAIN
 
 OURS = "mip-salt"
 FEW, MANY = 3, 30
+A_NODE, A_FURTHER_NODE = "a node", "each further node"
 # A run: what was measured of a work, by a tool, on so many nodes.
 Costs = Mapping[tuple[int, str, str], list[Cost]]
 
@@ -20,7 +21,8 @@ class Goal:
     """What mip-salt's cost may be at most.
 
     peer
-        The tool it is compared with; empty: limit is a figure a node, not a ratio.
+        The tool it is compared with. A_NODE: none, limit is the whole cost by the number of nodes. A_FURTHER_NODE:
+        limit is what each node beyond the FEW adds.
     theirs
         The work of the peer's, if it is not the same.
     """
@@ -33,10 +35,10 @@ class Goal:
     theirs: str = ""
 
     @property
-    def name(self) -> str:
-        """Return it in words."""
-        against = f" against {self.peer}" if self.peer else " a node"
-        return f"{self.work}, {self.nodes} nodes: {METRICS[self.metric]}{against}"
+    def what(self) -> str:
+        """Return in words what is compared with what."""
+        metric = METRICS[self.metric]
+        return f"{metric}, {self.peer}" if self.peer in (A_NODE, A_FURTHER_NODE) else f"{metric} / {self.peer}'s"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Verdict:
         return None if self.value is None else self.value <= self.goal.limit
 
 
-METRICS = {"wall": "wall", "cpu": "pusher + node CPU", "push": "pusher CPU s", "memory": "pusher MB"}
+METRICS = {"wall": "wall", "cpu": "all CPU", "push": "pusher CPU in s", "memory": "pusher MB"}
 
 GOALS = [
     Goal(HOSTNAME, "ssh", "wall", 1.5),
@@ -69,8 +71,8 @@ GOALS = [
     Goal(FIRST, "pyinfra", "wall", 1.7),
     Goal(TRUE, "salt-ssh", "wall", 0.35, MANY),
     Goal(TRUE, "pyinfra", "wall", 1.3, MANY),
-    Goal(TRUE, "", "push", 0.12, MANY),
-    Goal(TRUE, "", "memory", 1.5, MANY),
+    Goal(TRUE, A_NODE, "push", 0.12, MANY),
+    Goal(TRUE, A_FURTHER_NODE, "memory", 1.5, MANY),
 ]
 
 
@@ -94,8 +96,11 @@ def _standing(costs: Costs, goal: Goal) -> float | None:
     ours = figure(costs.get((goal.nodes, OURS, goal.work), ()), goal.metric)
     if ours is None:
         return None
-    if not goal.peer:
+    if goal.peer == A_NODE:
         return ours / goal.nodes
+    if goal.peer == A_FURTHER_NODE:
+        few = figure(costs.get((FEW, OURS, goal.work), ()), goal.metric)
+        return None if few is None else (ours - few) / (goal.nodes - FEW)
     theirs = figure(costs.get((goal.nodes, goal.peer, goal.theirs or goal.work), ()), goal.metric)
     return ours / theirs if theirs else None
 

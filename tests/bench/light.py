@@ -25,7 +25,6 @@ from bench.nodes import Node, Nodes, ids
 
 PORT = 22
 UP_SECONDS = 30.0
-# A light node has no init of its own; these tell Debian's tools so, and the one service is run by its init script.
 SSHD = """Port 22
 ListenAddress {address}
 UsePAM yes
@@ -65,8 +64,10 @@ def _up(number: int, name: str, base: Path, work: Path, group: Group) -> Node:
     put(root / "etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n")
     put(root / "etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
     put(root / "etc/ssh/sshd_config", SSHD.format(address=address))
-    # With systemctl there pyinfra asks it, and no systemd answers.
-    (root / "usr/bin/systemctl").unlink(missing_ok=True)
+    # With systemctl there pyinfra asks it, and no systemd answers; Salt asks runlevel, which is a name of systemctl.
+    for tool in ("usr/bin/systemctl", "usr/sbin/runlevel"):
+        (root / tool).unlink(missing_ok=True)
+    put(root / "usr/sbin/runlevel", "#!/bin/sh\necho N 2\n", 0o755)
     call(["chroot", str(root), "chpasswd"], stdin=f"{USER}:{password}\n")
     call(["ssh-keygen", "-q", "-A", "-f", str(root)])
     key = call(["ssh-keygen", "-l", "-E", "sha256", "-f", str(root / "etc/ssh/ssh_host_ed25519_key.pub")]).split()[1]

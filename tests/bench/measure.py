@@ -123,7 +123,7 @@ class Stand:
         wrong = call.done(said) if status == 0 else "it did not end in time" if status is None else f"exit {status}"
         if wrong:
             self.run.end()
-            raise NotDone(f"{' '.join(call.argv)[:200]}: {wrong}\n{said[-3000:]}")
+            raise NotDone(f"{wrong}\n{said[-2000:].strip()}")
         return said
 
 

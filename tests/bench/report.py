@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from bench.goals import Costs, Verdict, figure, judge
 from bench.measure import Cost
 from bench.works import MEANINGS
 
-COLUMNS = ("NODES", "WORK", "TOOL", "WALL", "SPREAD", "PUSHER CPU", "NODE CPU", "MEMORY")
-GOAL_COLUMNS = ("GOAL", "AT MOST", "IS", "MET")
+COLUMNS = ("TOOL", "WALL", "LEAST", "MOST", "PUSHER CPU", "NODE CPU", "MB")
+GOAL_COLUMNS = ("NODES", "WORK", "WHAT", "AT MOST", "IS", "MET")
 HELD = "## What holds the goals that are not met"
 NOBODY_SAID = "Nobody has looked yet."
 
@@ -39,17 +39,21 @@ class Run:
     failures: Sequence[str] = field(default_factory=tuple)
 
 
-def rows(costs: Costs) -> list[tuple[str, ...]]:
-    """Return the rows of COLUMNS: medians in seconds and MB, and from the least to the most wall."""
+def tables(costs: Costs) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """Yield for each work on each number of nodes a title, and the rows of COLUMNS: medians in seconds and MB."""
     works = list(MEANINGS)
-    order = sorted(costs, key=lambda key: (key[0], works.index(key[2])))
-    return [(str(nodes), work, tool, *_figures(costs[nodes, tool, work])) for nodes, tool, work in order]
+    for nodes, work in sorted({(nodes, work) for nodes, _, work in costs}, key=lambda k: (k[0], works.index(k[1]))):
+        known = {tool: of for (number, tool, what), of in costs.items() if (number, what) == (nodes, work)}
+        yield f"{nodes} nodes: {work}", [(tool, *_figures(of)) for tool, of in known.items()]
 
 
-def goal_rows(verdicts: Iterable[Verdict]) -> list[tuple[str, str, str, str]]:
+def goal_rows(verdicts: Iterable[Verdict]) -> list[tuple[str, ...]]:
     """Return the rows of GOAL_COLUMNS."""
     said = {True: "yes", False: "no", None: "not measured"}
-    return [(v.goal.name, f"{v.goal.limit:g}", _number(v.value), said[v.met]) for v in verdicts]
+    return [
+        (str(v.goal.nodes), v.goal.work, v.goal.what, f"{v.goal.limit:g}", _number(v.value), said[v.met])
+        for v in verdicts
+    ]
 
 
 def page(run: Run, held: str) -> str:
@@ -65,12 +69,12 @@ def page(run: Run, held: str) -> str:
         f"Written by `make bench` on {run.date}; nothing here but the last section is typed by hand. Each figure is "
         f"the median of {run.runs} runs, the tools in turn on the same nodes, each run a whole process with no "
         "connection left from before.",
-        "\n".join([*_bullets(run)]),
-        f"## Goals\n\n{met} of {known} measured goals are met; each is a ratio of medians, or a figure a node.",
+        "\n".join(_bullets(run)),
+        f"## Goals\n\n{met} of {known} measured goals are met; a goal is a ratio of medians unless it says otherwise.",
         _table(GOAL_COLUMNS, goal_rows(verdicts)),
         "## Figures\n\nSeconds and MB. CPU is that of all processes, here (with detached ssh masters and the vault's "
         "agents) and on all nodes together; memory is anonymous memory of all processes here, at the peak.",
-        _table(COLUMNS, rows(run.costs)),
+        *(f"### {title}\n\n{_table(COLUMNS, lines)}" for title, lines in tables(run.costs)),
         "## What is measured\n\n"
         "All tools log in as the same user and use sudo. The ten states: the confirmed hostname, a group, a user, two "
         "packages, a folder, a file from a template, a file with a secret, a service, a line in /etc/hosts, a key of "
@@ -80,7 +84,8 @@ def page(run: Run, held: str) -> str:
         f"{HELD}\n\n{held or NOBODY_SAID}",
     ]
     if run.failures:
-        parts.insert(5, "Did not do their work:\n\n" + "\n".join(f"- {failure}" for failure in run.failures))
+        first_lines = [failure.partition("\n")[0] for failure in run.failures]
+        parts.insert(5, "Did not do their work, and are left out:\n\n" + "\n".join(f"- {line}" for line in first_lines))
     return "\n\n".join(parts) + "\n"
 
 
@@ -99,11 +104,10 @@ def _bullets(run: Run) -> list[str]:
 
 def _figures(costs: Sequence[Cost]) -> tuple[str, ...]:
     walls = [cost.wall for cost in costs]
-    spread = f"{_number(min(walls))} to {_number(max(walls))}"
+    medians = {metric: _number(figure(costs, metric)) for metric in ("wall", "push", "node", "memory")}
     return (
-        _number(figure(costs, "wall")),
-        spread,
-        *(_number(figure(costs, metric)) for metric in ("push", "node", "memory")),
+        *(medians["wall"], _number(min(walls)), _number(max(walls))),
+        *(medians["push"], medians["node"], medians["memory"]),
     )
 
 

@@ -22,11 +22,6 @@ from bench.measure import Stand
 from bench.nodes import Node, Nodes
 
 WORK = Path(__file__).parent / "work"
-# All that any of the tools leaves on a node; the identity and the right to sudo are not of them.
-TRACES = (
-    "/var/tmp/.mipadmin* /var/lib/mip-salt* /home/mipadmin/.ansible* /root/.ansible* /tmp/ansible* /tmp/pyinfra*"
-    " /var/tmp/.root*"
-)
 
 
 @dataclass(frozen=True)
@@ -83,9 +78,13 @@ class Site:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(on, self.nodes))
 
-    def forget(self) -> None:
-        """Take from the nodes what any of the tools left there: the next is a first contact."""
-        self.on_all(f"rm -rf {TRACES}")
+    def forget(self, traces: str) -> Callable[[], None]:
+        """Return what takes a tool's traces from all nodes, so that it meets them as if for the first time.
+
+        traces
+            Paths of what it leaves there, as a shell reads them; those of the other tools stay.
+        """
+        return lambda: self.on_all(f"rm -rf {traces}")
 
 
 @contextmanager
@@ -109,6 +108,8 @@ def site(nodes: Nodes, venvs: Path, say: Callable[[str], None]) -> Iterator[tupl
             capture_output=True,
         )
         _give_key(made)
+        say("making the ten states true")
+        federation.cli("apply")
         yield made, Stand(run, agents, nodes.groups)
     finally:
         lock(federation.folder)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from integration.federations import BIN
+from mip_salt.federation.node_paths import SALT
 
 from bench.measure import Call
 from bench.site import WORK, Site
@@ -55,7 +56,7 @@ class MipSalt:
             PING: python("bench.drivers.ping", ponged),
             TRUE: cli(["apply"], unchanged),
             TRUE_AGAIN: python("bench.drivers.again", ponged, inner=_last_seconds),
-            FIRST: cli(["apply"], unchanged, before=site.forget),
+            FIRST: cli(["apply"], unchanged, before=site.forget(SALT)),
         }
 
 

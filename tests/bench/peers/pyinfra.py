@@ -42,7 +42,7 @@ class Pyinfra:
         return {
             HOSTNAME: Call([*begin, "exec", "--", "hostname"], answered, cwd=site.folder),
             TRUE: apply,
-            FIRST: Call(apply.argv, unchanged, cwd=site.folder, before=site.forget),
+            FIRST: Call(apply.argv, unchanged, cwd=site.folder, before=site.forget("/tmp/pyinfra*")),
         }
 
     def _tool(self, site: Site) -> str:

@@ -52,7 +52,7 @@ class SaltSsh:
             HOSTNAME: call(["-r", "*", "hostname"], answered),
             PING: call(["*", "test.ping"], ponged),
             TRUE: call(["*", "state.apply"], unchanged),
-            FIRST: call(["*", "state.apply"], unchanged, before=site.forget),
+            FIRST: call(["*", "state.apply"], unchanged, before=site.forget("/var/tmp/.*_salt")),
         }
 
 
