@@ -98,3 +98,10 @@ def test_a_flood_of_lines_is_cut():
 @pytest.mark.parametrize(("sls", "kept"), [("mip.docker", "mip.docker"), ("../x", ""), ("-o", ""), (7, ""), (None, "")])
 def test_only_a_plain_name_of_a_file_of_states_is_kept(sls, kept):
     assert state_run({key(): row(__sls__=sls)}).rows[0].sls == kept
+
+
+def test_a_command_that_failed_says_how_it_ended_and_its_last_word():
+    changes = {"retcode": 3, "stdout": "a line\n", "stderr": "first\nwhy \x1b[2J\n\n"}
+    failed = state_run({"cmd_|-x_|-x_|-run": row(False, comment="it ran", changes=changes)}).rows[0]
+    assert failed.comment == "it ran: exit 3, why \ufffd[2J"
+    assert state_run({key(): row(False, comment="it ran", changes={})}).rows[0].comment == "it ran"

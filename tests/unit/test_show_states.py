@@ -79,7 +79,9 @@ def test_a_diff_shows_lines_with_the_vaults_secrets_masked(told):
 def test_a_failure_names_its_state_why_and_the_command_for_it_alone(told):
     said = told(ran(a={"result": False, "comment": "disk full", "__sls__": "mip.data"}))
     assert "ms: file.managed a (/etc/a): disk full" in said
-    assert """cd /opt/brain && mip-salt vault unlock && salt-ssh ms state.sls_id '"a"' '"mip.data"'""" in said
+    assert """cd /opt/brain && mip-salt vault unlock && salt-ssh ms state.sls_id '"a"' mip.data""" in said
+    assert "ms: 1 of 1 states failed" in said
+    assert said.count("disk full") == 1
 
 
 def test_many_changes_are_cut_short_and_v_shows_them_all(told):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mip_salt.commands.show import show_failure
@@ -53,7 +54,10 @@ class StateReport:
             self._changes(result)
         for result in results:
             if result.kind not in (Kind.OK, Kind.CHANGED):
-                show_failure(self.request, result)
+                failed = sum(row.result is False for row in _rows(result))
+                # Each is told below.
+                told = replace(result, error=f"{failed} of {len(_rows(result))} states failed") if failed else result
+                show_failure(self.request, told)
                 self._failures(result)
         if self.test and all(result.kind in (Kind.OK, Kind.CHANGED) for result in results):
             changed = sum(result.changed for result in results)

@@ -10,6 +10,8 @@ from typing import Any
 
 # Salt reads every argument as YAML 1.1 (`cmd.run false` runs False), and a `#` in one as a comment (measured, 3008.3).
 _PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - set('"\\#')
+# Names such as mip-docker-running and mip.docker are what they look like, to YAML too.
+_NAME = re.compile(r"[a-z]+(?:[-._][a-z]+)+")
 _NAMED = re.compile(r"[^\d\W][\w.-]*=(?!=)")
 
 
@@ -33,6 +35,8 @@ def word(value: Any) -> str:
             raise TypeError("only finite numbers can be an argument for Salt")
         return text if "." in text or "e" not in text else text.replace("e", ".0e")
     if isinstance(value, str):
+        if _NAME.fullmatch(value):
+            return value
         return f'"{"".join(map(_escaped, value))}"'
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{word(str(key))}: {word(item)}" for key, item in value.items()) + "}"

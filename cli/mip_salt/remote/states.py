@@ -110,12 +110,23 @@ def _row(key: Any, value: Any) -> tuple[float, StateRow] | None:
         name=printable(value.get("name", parts[-2])),
         function=printable(f"{parts[0]}.{parts[-1]}", 80),
         result=result,
-        comment=_comment(value.get("comment")),
+        comment=_comment(value.get("comment")) + (_ended(changes) if result is False else ""),
         changes=names,
         seconds=_number(value.get("duration")) / 1000,
         sls=sls if isinstance(sls := value.get("__sls__"), str) and SLS.fullmatch(sls) else "",
         diff=tuple(islice(_diff(changes), MAX_DIFF)),
     )
+
+
+def _ended(changes: Any) -> str:
+    """Tell how a command of a failed ``cmd`` state ended: its comment says only that it ran."""
+    if not isinstance(changes, Mapping) or not isinstance(changes.get("retcode"), int):
+        return ""
+    said = [
+        line for key in ("stdout", "stderr") if isinstance(text := changes.get(key), str) for line in text.split("\n")
+    ]
+    last = next((line.strip() for line in reversed(said) if line.strip()), "without a word")
+    return f": exit {changes['retcode'] % 1000}, {printable(last)}"
 
 
 def _diff(changes: Any) -> Iterator[str]:
