@@ -105,7 +105,11 @@ def test_a_stop_that_is_meant_for_us_ends_ssh_too() -> None:
 import os, signal, sys, threading, time
 from mip_salt.ssh import shell
 shell.SECONDS = 0.2
-threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+def stop():
+    while sys._current_frames()[threading.main_thread().ident].f_code.co_name != "_try_wait":
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=stop).start()
 try:
     shell.run_shell(["sleep", "61.5"])
 except KeyboardInterrupt:
