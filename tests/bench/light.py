@@ -69,8 +69,10 @@ def _up(number: int, name: str, base: Path, work: Path, group: Group) -> Node:
         (root / tool).unlink(missing_ok=True)
     put(root / "usr/sbin/runlevel", "#!/bin/sh\necho N 2\n", 0o755)
     call(["chroot", str(root), "chpasswd"], stdin=f"{USER}:{password}\n")
-    call(["ssh-keygen", "-q", "-A", "-f", str(root)])
-    key = call(["ssh-keygen", "-l", "-E", "sha256", "-f", str(root / "etc/ssh/ssh_host_ed25519_key.pub")]).split()[1]
+    # One key: an RSA key each would take longer than all the rest.
+    own = str(root / "etc/ssh/ssh_host_ed25519_key")
+    call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", own])
+    key = call(["ssh-keygen", "-l", "-E", "sha256", "-f", f"{own}.pub"]).split()[1]
     start = (
         f"hostname {hostname}; mount --rbind /dev {root}/dev; mount -t proc proc {root}/proc; "
         f"mount -t tmpfs -o mode=755 run {root}/run; mkdir {root}/run/sshd {root}/run/lock; "
