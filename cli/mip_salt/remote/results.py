@@ -70,7 +70,7 @@ class Progress:
     total
         States of the run; 0 while they are not known yet.
     state
-        The one in hand, as ``function id``; empty when all have ended.
+        The one in hand, as ``function id``; empty if the node does not say.
     """
 
     node: str

@@ -62,7 +62,7 @@ def run(
     on_start, on_tick
         Called with a node's id when its turn comes, and a few times a second while waiting.
     on_progress
-        Called as each state of a state run begins, and when the last has ended.
+        Called as each state of a state run begins; nothing more is told when the last has ended.
 
     The federation is held and its vault open. Ctrl-C ends all workers; the nodes not done are then ``interrupted``.
 
