@@ -59,7 +59,7 @@ def cli(ctx: click.Context) -> None:
     A federation is a master (ms), a web front end (ui) and one worker in each hospital (wk1, wk2, …).
 
     \b
-    Begin one:        mip-salt -f NAME configure
+    Begin one:        mip-salt -f NAME install, then configure
     Bring it up:      mip-salt -f NAME apply
     Look at it:       mip-salt -f NAME status
     Rehearse first:   mip-salt lab up

@@ -2,7 +2,10 @@
 
 import ast
 import io
+import os
 import shlex
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -77,3 +80,11 @@ def test_the_command_is_short_and_means_nothing_to_any_shell(user):
 def test_a_password_is_asked_for_only_after_the_check():
     script = shlex.split(remote_command(Node.model_validate(CONFIRMED), password=True))[-1]
     assert script.index("exit 77") < script.index("printf") < script.index("sudo -k -S")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can cut the network off")
+def test_it_is_packed_without_any_network(packed, tmp_path):
+    pack = "import sys, pathlib, mip_salt.remote.thin as t; print(t.thin(pathlib.Path(sys.argv[1])).digest)"
+    call = ["unshare", "--net", sys.executable, "-c", pack, str(tmp_path)]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == packed.digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ def install(ctx: click.Context, request: Request, /, rollback: bool, hostname: s
     Takes the newest stable release of MIP that mip-salt can deploy, and the exareme that was validated with it; or,
     where the federation names other versions than are installed (a restore, an import, an edit), those. The new version
     is made beside the old one, checked, and put in use in one step; the last three are kept. A federation that does not
-    exist yet is begun.
+    exist yet is begun. As root, mip-salt is linked into /usr/local/bin for every user, unless --root names a place of
+    your own.
 
     --version X is MIP release X. A pair of your own choice is named by one option for exareme (--version, --branch or
     --commit) and one for MIP (--mip-version, --mip-branch or --mip-commit), and needs --force-install-unstable.
@@ -64,9 +66,28 @@ def install(ctx: click.Context, request: Request, /, rollback: bool, hostname: s
 
         changed = set_hostname(hostname)
         request.terminal.success(f"this machine is called {hostname}" + ("" if changed else " already"))
+    _for_every_user(request)  # before the folder, too
     folder = request.folder(must_exist=rollback)
     folder.check_path()
     return _roll_back(request, folder) if rollback else _install(request, folder, asked, bool(wanted))
+
+
+def _for_every_user(request: Request, place: Path | None = None) -> None:
+    """As root, and where federations lie for the whole machine: let every user find mip-salt.
+
+    What speaks against it is told, and stops nothing. With a root of one's own, nothing outside of it is changed.
+    """
+    from mip_salt.errors import MipError
+    from mip_salt.federation.folder import DEFAULT_ROOT
+    from mip_salt.workflows.this_machine import FOR_ALL, link_commands
+
+    if os.geteuid() != 0 or request.root_folder != DEFAULT_ROOT:
+        return
+    try:
+        for made in link_commands(place or FOR_ALL):
+            request.terminal.success(f"{made} is there for every user")
+    except MipError as err:
+        request.terminal.warning(f"{err}. {err.hint}")
 
 
 def _install(request: Request, folder: Folder, asked: Asked, named: bool) -> int:

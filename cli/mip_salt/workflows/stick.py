@@ -40,6 +40,9 @@ If mip-salt is not there yet (Python 3.10 or later of the kind this was made wit
   tar -xf {file} wheelhouse
   python3 -m venv mip && mip/bin/pip install --no-index --find-links wheelhouse mip-salt
 
+The thin, which is Salt for the nodes, is in these wheels: the first apply packs it from them, in some seconds and
+without any network.
+
 """
 
 
