@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import selectors
 import socket
 import time
@@ -157,6 +158,7 @@ class _Run:
             for link in [*self.links.values(), *(turn.link for turn in self.turns.values())]:
                 link.end()
             empty(self.folder)
+            gc.unfreeze()
 
     def _set_up(self, first: Sequence[str]) -> None:
         """Connect to the first nodes, and have Salt here meanwhile: both take a third of a second."""
@@ -172,6 +174,7 @@ class _Run:
         for name in first:
             self.links[name] = self._connect(name)
         options, client = load(self.folder)
+        gc.freeze()  # a worker that looked through what is here already would have to copy it all
         self.question = Question(
             self.folder,
             self.federation,

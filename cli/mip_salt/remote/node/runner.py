@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import io
 import json
 import os
@@ -47,6 +48,7 @@ def serve(config: dict[str, Any], send: Send, receive: Receive) -> None:
         own = _own_folder()
         with _held(config.get("lock"), send):
             sys.path[:0] = [f"{config['home']}/{config['thin']}"]
+            gc.set_threshold(50_000)  # imports make much and throw away little
             _serve(config, own, send, receive)
         code = 0
     except Stopped as stopped:
