@@ -1,6 +1,8 @@
 """Nodes of another Debian than the usual one. These tests run last: they boot a lab of their own kind."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 from integration.federations import FederationUnderTest, wish
@@ -17,13 +19,47 @@ def trixie(lab):
     lab.down()
 
 
-def test_debian_13_is_configured_and_applied_and_then_nothing_is_left_to_do(root, trixie):
-    federation = FederationUnderTest(root)
-    federation.configure({name: wish(name, trixie.node(name)) for name in ("ms", "ui")})
-    kinds = [[row["kind"] for row in json.loads(federation.cli("apply", "--json").stdout)["nodes"]] for _ in range(2)]
-    assert kinds == [["changed", "changed"], ["ok", "ok"]]
-    assert "Debian 13" in federation.cli("status").stdout
+@pytest.fixture(scope="module")
+def federation(trixie):
+    """A federation of both, unlocked."""
+    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
+        made = FederationUnderTest(Path(name))
+        made.configure({node: wish(node, trixie.node(node)) for node in ("ms", "ui")})
+        made.cli("vault", "unlock")
+        yield made
+        made.cli("vault", "lock")
+
+
+def kinds(federation, *words):
+    """What came of each node."""
+    return [row["kind"] for row in json.loads(federation.cli(*words, "--json").stdout)["nodes"]]
+
+
+def test_debian_13_a_plan_shows_changes_an_apply_makes_them_and_a_plan_shows_none(federation, trixie):
+    assert kinds(federation, "plan") == ["changed", "changed"]
+    assert kinds(federation, "apply") == ["changed", "changed"]
+    assert kinds(federation, "plan") == ["ok", "ok"]
     assert trixie.node("ui").run("docker compose version --short").startswith("2.")
+    assert trixie.node("ms").run("stat -c %a%U /data/brain") == "770mipadmin"
+
+
+def test_debian_13_status_and_check_tell_how_it_is(federation):
+    row = json.loads(federation.cli("status", "--json", "--node", "ui").stdout)["nodes"][0]
+    assert "Debian GNU/Linux 13" in row["facts"]["os"]
+    assert (row["facts"]["engine"], row["apply"]["kind"]) == ("running", "changed")
+    assert "docker" in federation.cli("node", "check", "ui").stdout.lower()
+
+
+def test_debian_13_a_node_is_renamed_entered_disabled_and_removed(federation, trixie):
+    federation.cli("node", "rename", "ui", "--yes")
+    assert federation.cli("ssh", "ui", "hostname").stdout.strip() == "brain-ui"
+    assert federation.cli("ssh", "ui", "exit 42", check=False).returncode == 42
+    federation.cli("node", "disable", "ui")
+    assert kinds(federation, "status") == ["ok", "disabled"]
+    federation.cli("node", "enable", "ui")
+    federation.cli("node", "remove", "ui", "--yes")
+    assert "mip-salt:" not in trixie.node("ui").run("cat /home/mipadmin/.ssh/authorized_keys")
+    assert kinds(federation, "status") == ["ok"]
 
 
 def test_an_sshd_that_shuts_the_pusher_out_is_told(root, trixie):
