@@ -103,7 +103,9 @@ def test_a_missing_ssh_names_its_package() -> None:
 def test_a_stop_that_is_meant_for_us_ends_ssh_too() -> None:
     code = """
 import os, signal, sys, threading, time
+from mip_salt.interrupts import heed
 from mip_salt.ssh import shell
+heed()  # whoever started us may have had SIGINT ignored
 shell.SECONDS = 0.2
 def stop():
     while sys._current_frames()[threading.main_thread().ident].f_code.co_name != "_try_wait":
