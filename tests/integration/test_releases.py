@@ -40,7 +40,7 @@ def test_debian_13_a_plan_shows_changes_an_apply_makes_them_and_a_plan_shows_non
     assert kinds(federation, "apply") == ["changed", "changed"]
     assert kinds(federation, "plan") == ["ok", "ok"]
     assert trixie.node("ui").run("docker compose version --short").startswith("2.")
-    assert trixie.node("ms").run("stat -c %a%U /data/brain") == "770mipadmin"
+    assert trixie.node("ms").run("stat -c %a%U /data/brain").strip() == "770mipadmin"
 
 
 def test_debian_13_status_and_check_tell_how_it_is(federation):

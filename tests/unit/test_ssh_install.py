@@ -55,6 +55,16 @@ class TestInstall:
         assert (tmp_path / ".ssh").stat().st_mode & 0o777 == 0o700
         assert (tmp_path / ".ssh/authorized_keys").stat().st_mode & 0o777 == 0o600
 
+    def test_of_two_first_keys_at_once_the_later_finds_the_folder_made(self, tmp_path: Path) -> None:
+        (tmp_path / "bin").mkdir()
+        # Between the look and the making of it, another pusher makes it.
+        first = tmp_path / "bin/mkdir"
+        first.write_text(f'#!/bin/sh\nPATH="{PATH}"; mkdir .ssh; exec mkdir "$@"\n')
+        first.chmod(0o755)
+        done = sh(INSTALL, tmp_path, PATH=f"{tmp_path}/bin:{PATH}")
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / ".ssh/authorized_keys").read_text() == LINE
+
     def test_comments_foreign_keys_and_blank_lines_stay(self, home: Path, keys: Path) -> None:
         keys.write_text(f"# who: me\n\n{OTHER}\n")
         install(home)

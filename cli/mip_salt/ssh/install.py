@@ -50,7 +50,7 @@ def _authorized_keys(add: int) -> str:
     there = 'grep -qxF -e "$line" "$t"' if add else ":"
     return one_line(rf"""
 set -eu; LC_ALL=C; export LC_ALL; umask 077; cd; IFS= read -r line; export line; f=.ssh/authorized_keys;
-[ -d .ssh ] || mkdir -m 700 .ssh;
+[ -d .ssh ] || mkdir -m 700 .ssh || [ -d .ssh ];
 if command -v flock > /dev/null; then exec 9< .ssh; flock -w 10 9 || :; fi;
 f=$(readlink -f "$f") || {{ echo "authorized_keys is a link to nowhere"; exit 1; }};
 [ -e "$f" ] || {missing};
@@ -92,7 +92,7 @@ u=$(printf "%s" "$SUDO_USER" | tr -cd "a-z0-9_-");
 line="$u ALL=(root) NOPASSWD: ALL";
 {missing};
 if [ -e "$f" ]; then {done}; fi;
-[ -d $d ] || mkdir -m 750 $d;
+[ -d $d ] || mkdir -m 750 $d || [ -d $d ];
 t=$(mktemp $d/.mip.XXXXXX);
 trap 'rm -f "$t"' EXIT; trap "exit 1" HUP INT TERM PIPE;
 if [ -e "$f" ]; then grep -vxF -e "$line" "$f" > "$t" || [ $? = 1 ]; fi;
