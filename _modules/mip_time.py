@@ -54,14 +54,12 @@ def keeper() -> dict[str, Any]:
     if container:
         return {"container": container, "unit": "", "active": False, "masked": False}
     found = [unit for unit in _units() if unit.get("LoadState") in ("loaded", "masked")]
-    found.sort(
-        key=lambda unit: (unit.get("ActiveState") not in ("active", "activating"), unit["LoadState"] != "loaded")
-    )
+    found.sort(key=lambda unit: (not _active(unit), unit["LoadState"] != "loaded"))
     first = found[0] if found else {}
     return {
         "container": "",
         "unit": first.get("Id", ""),
-        "active": first.get("ActiveState") in ("active", "activating"),
+        "active": _active(first),
         "masked": first.get("LoadState") == "masked",
     }
 

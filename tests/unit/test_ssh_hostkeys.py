@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from mip_salt.ssh.hostkeys import HostKey, parse_fingerprint
+from mip_salt.federation.fingerprint import valid_fingerprint
+from mip_salt.ssh.hostkeys import HostKey
 
 ED25519 = "AAAAC3NzaC1lZDI1NTE5AAAAIIDtyDOajDVicpLhOetKM0PCHPq89eiiTMZWpjKGxGXM"
 PRINT = "SHA256:zmAQh20I83neRDWmHAWRCg8yzVMSjMxKozronfxMXu0"
@@ -61,7 +62,7 @@ def test_one_key_has_one_spelling() -> None:
     ],
 )
 def test_a_fingerprint_is_read_as_it_is_pasted(pasted: str) -> None:
-    assert parse_fingerprint(pasted) == PRINT
+    assert valid_fingerprint(pasted) == PRINT
 
 
 @pytest.mark.parametrize(
@@ -70,4 +71,4 @@ def test_a_fingerprint_is_read_as_it_is_pasted(pasted: str) -> None:
 )
 def test_what_is_no_fingerprint_is_refused_with_the_rule(pasted: str) -> None:
     with pytest.raises(ValueError, match="SHA256"):
-        parse_fingerprint(pasted)
+        valid_fingerprint(pasted)

@@ -7,6 +7,7 @@ import time
 import click
 
 from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.lab.sources import RELEASES
 
 COLUMNS = ("NODE", "ROLE", "ADDRESS", "HOSTNAME")
 
@@ -20,7 +21,7 @@ def lab() -> None:
 @click.option("--workers", type=click.IntRange(1, 200), default=2, show_default=True, help="How many workers.")
 @click.option(
     "--release",
-    type=click.Choice(["bullseye", "bookworm", "trixie"]),
+    type=click.Choice(RELEASES),
     default="bookworm",
     show_default=True,
     help="Debian's release on the nodes.",

@@ -7,8 +7,6 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 
-from mip_salt.federation.fingerprint import valid_fingerprint
-
 # An RSA key of 16384 bits takes 2.8 kB; nothing longer is a host key.
 MAX_BLOB = 4096
 NAMES = {
@@ -65,11 +63,3 @@ class HostKey:
     def line(self, alias: str) -> str:
         """Return the line of known_hosts that pins the key under an alias, without its newline."""
         return f"{alias} {self.kind} {self.blob}"
-
-
-def parse_fingerprint(text: str) -> str:
-    """Return the fingerprint in what an operator pasted: alone, padded, or a whole line of ``ssh-keygen -l``.
-
-    Raises ValueError with the rule.
-    """
-    return valid_fingerprint(text)

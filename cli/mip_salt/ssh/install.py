@@ -12,7 +12,7 @@ from mip_salt.ssh.facts import one_line
 RESTRICT = "restrict,pty"
 # `ssh -W` through a bastion needs it.
 RESTRICT_BASTION = "restrict,pty,port-forwarding"
-CHANGED, UNCHANGED = b"MIP2-changed", b"MIP2-unchanged"
+CHANGED = b"MIP2-changed"
 
 
 def key_line(public_key: str, options: str = RESTRICT) -> bytes:

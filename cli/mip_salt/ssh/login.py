@@ -144,9 +144,7 @@ async def _agent(path: str) -> SSHAgentClient:
     try:
         return await asyncssh.connect_agent(path)
     except OSError:
-        raise LoginRefused(
-            "the federation's ssh-agent does not answer: the vault is locked", hint="mip-salt vault unlock"
-        ) from None
+        raise LoginRefused(LOCKED.format("does not answer"), hint=UNLOCK) from None
 
 
 async def _agent_keys(agent: SSHAgentClient) -> Sequence[asyncssh.SSHKeyPair]:
@@ -154,9 +152,7 @@ async def _agent_keys(agent: SSHAgentClient) -> Sequence[asyncssh.SSHKeyPair]:
         keys = await agent.get_keys()
         if keys:
             return keys
-    raise LoginRefused(
-        "the federation's ssh-agent holds no identity: the vault is locked", hint="mip-salt vault unlock"
-    )
+    raise LoginRefused(LOCKED.format("holds no identity"), hint=UNLOCK)
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ def set_hostname(name: str) -> bool:
     before = os.uname().nodename
     options = salt.config.minion_config(None)
     # In this process and of our modules only: no grains, no cache, nothing of a minion that this machine may have.
-    options.update(file_client="local", module_dirs=[str(data_root())], grains={}, pillar={})
+    options.update(file_client="local", module_dirs=[str(data_root() / "_modules")], grains={}, pillar={})
     modules = salt.loader.minion_mods(options, whitelist=["mip_host"])
     try:
         return str(modules["mip_host.set_hostname"](name)) != before
