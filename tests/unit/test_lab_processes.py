@@ -1,6 +1,8 @@
 """Machines are told by their processes; what only looks like one is never ended."""
 
 import dataclasses
+import os
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
@@ -21,6 +23,12 @@ def process(tmp_path, name, *words):
             time.sleep(0.005)
         yield child
         child.kill()
+
+
+def stop(child):
+    """Stop a process for good: until it is stopped, a signal of a lower number would still be taken before this one."""
+    child.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
 
 
 def _comm(pid):
@@ -65,7 +73,7 @@ def test_a_machine_is_ended(tmp_path, words):
 def test_a_machine_that_does_not_power_off_is_killed(tmp_path, words):
     (tmp_path / "systemd-nspawn").touch()
     with process(tmp_path, "systemd-nspawn", *words) as child:
-        subprocess.run(["kill", "-STOP", str(child.pid)], check=True)
+        stop(child)
         end(seen(child)[0], grace=0.1)
         assert child.wait(5) == -9
 
