@@ -11,7 +11,9 @@ from pathlib import Path
 
 SERVICES = "version: '3.2'\nservices:\n  {name}:\n    image: ${{EXAREME_IMAGE}}\n    # {note}\n"
 PAIRS = {"6.4.1": "23.1.0", "6.5.1": "24.3.0", "7.0.0": "24.5.0", "7.1.0": "24.5.1"}
-BALLAST = {"ballast/data.bin": os.urandom(200_000)}
+# No file that the pusher needs: the real ones have these at the top, and git would like to read them.
+OF_GIT = {".gitignore": "*.pyc\n", ".gitattributes": "*.bin binary\n"}
+BALLAST = {"ballast/data.bin": os.urandom(200_000), **OF_GIT}
 
 
 def git(repository, *words):
@@ -88,6 +90,7 @@ def exareme_files(release, *, old=False):
         "LICENSE": "MIT\n",
         f"{folder}/Compose-Files/docker-compose-master.yml": SERVICES.format(name="exareme-master", note=release),
         f"{folder}/Compose-Files/docker-compose-worker.yml": SERVICES.format(name="exareme", note=release),
+        "Federated-Deployment/.gitignore": "*.retry\n",
         f"{folder}/Docker-Ansible/Init-Swarm.yaml": "- hosts: master\n",
         "Exareme-Docker/src/Main.java": "class Main {}\n",
         **BALLAST,

@@ -9,6 +9,7 @@ from mip_salt.errors import Damaged, Unreachable, UsageError
 from mip_salt.federation.document import begin, load
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Versions
+from mip_salt.versions.git import Git
 from mip_salt.versions.kept import installed, kept
 from mip_salt.versions.source import EXAREME, MIP, source_of
 from mip_salt.versions.wanted import Ref, Wanted, choose
@@ -321,6 +322,21 @@ def test_a_truncated_bundle_leaves_the_old_version(folder, upstreams, tmp_path):
         install(folder, [upstreams[0], broken])
     assert "untouched" in refused.value.hint
     assert whole(folder) == "MIP 7.0.0 with exareme 24.5.0"
+
+
+def test_once_installed_the_source_is_never_asked_again(folder, own_upstreams):
+    """A shallow checkout could ask for what it lacks, behind our back: for the .gitignore of a folder not taken."""
+    install(folder, own_upstreams)
+    for one in own_upstreams:
+        shutil.rmtree(one.path)
+    assert whole(folder) == "MIP 7.1.0 with exareme 24.5.1"
+
+
+def test_a_check_speaks_no_protocol(folder, upstreams, monkeypatch):
+    install(folder, upstreams)
+    assert Git(protocol="").environment()["GIT_ALLOW_PROTOCOL"] == ""
+    with pytest.raises(UsageError, match="may not be spoken to"):
+        Git(protocol="").run("ls-remote", f"file://{upstreams[0]}")
 
 
 def test_a_download_that_breaks_off_leaves_the_old_version_and_nothing_half(folder, own_upstreams):

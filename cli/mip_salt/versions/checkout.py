@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from mip_salt.errors import Damaged
+from mip_salt.errors import MipError
 from mip_salt.printable import printable
 from mip_salt.versions.git import Git
 from mip_salt.versions.kept import ABOUT, MIP_FOLDER
@@ -15,6 +15,10 @@ from mip_salt.versions.pair import Pair, Pin
 from mip_salt.versions.upstream import Upstream
 
 MAX_COMPOSE = 1 << 20
+# Not `git status`: it reads the .gitignore of every folder, and asks the source for those that were not checked out.
+CHANGED = ("--no-optional-locks", "diff", "--no-renames", "--no-ext-diff", "--name-only", "-z", "HEAD")
+# What is ours is no change of exareme's.
+ADDED = ("ls-files", "--others", "-z", f"--exclude=/{MIP_FOLDER}/", f"--exclude=/{ABOUT}")
 
 
 def make(path: Path, pair: Pair, mip: Upstream, exareme: Upstream) -> None:
@@ -23,8 +27,6 @@ def make(path: Path, pair: Pair, mip: Upstream, exareme: Upstream) -> None:
     Raises UsageError, Unreachable or Damaged; what is in use is not touched.
     """
     exareme.check_out(pair.exareme.commit, pair.exareme_paths, path)
-    # What is ours is no change of exareme's.
-    (path / ".git" / "info" / "exclude").write_text(f"/{MIP_FOLDER}/\n/{ABOUT}\n", "utf-8")
     mip.check_out(pair.mip.commit, pair.mip_paths, path / MIP_FOLDER)
 
 
@@ -40,19 +42,19 @@ def faults(path: Path, mip: Pin, exareme: Pin, compose: str) -> list[str]:
 
 
 def _git_faults(at: Path, commit: str) -> list[str]:
-    """Compare a checkout with its commit: git hashes every file whose time or size tells of a change."""
+    """Compare a checkout with its commit, asking nobody: git hashes every file whose time or size tells of a change."""
     if not (at / ".git").is_dir():
         return ["the checkout is missing"]
-    git = Git()
+    git = Git(protocol="")
     try:
         head = git.run("rev-parse", "HEAD", at=at).decode("ascii", "replace").strip()
-        status = ("--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=all")
-        changed = [row for row in git.run(*status, at=at).decode("utf-8", "replace").split("\0") if row]
-    except Damaged as err:
+        said = [git.run(*words, at=at).decode("utf-8", "replace") for words in (CHANGED, ADDED)]
+    except MipError as err:
         return [err.message]
+    changed = [name for names in said for name in names.split("\0") if name]
     wrong = [] if head == commit else [f"it is at {printable(head, 12)}, not at {commit[:12]}"]
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-    names = ", ".join(printable(row[3:], 120) for row in changed[:3])
+    names = ", ".join(printable(name, 120) for name in changed[:3])
     return [*wrong, *([f"changed by hand: {names}{more}"] if changed else [])]
 
 

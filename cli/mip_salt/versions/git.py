@@ -57,7 +57,7 @@ class Git:
     """How git is called for one source.
 
     protocol
-        The only one it may speak: https, ssh or file.
+        The only one it may speak: https, ssh or file; empty for work that asks no source.
     source
         What to call the source in an error.
     """
@@ -124,7 +124,9 @@ class Git:
                     os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
         if silent or code:
-            raise explained(tail, self.source, local=self.protocol == "file", silent=self.silence if silent else 0)
+            raise explained(
+                tail, self.source, local=self.protocol in ("", "file"), silent=self.silence if silent else 0
+            )
         return out
 
     def require(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mip_salt.errors import Damaged, MipError, Unreachable, UsageError
+from mip_salt.errors import Damaged, MipError, TrustRefused, Unreachable, UsageError
 from mip_salt.printable import printable
 
 KEPT = "What was installed before is untouched."
@@ -22,6 +22,13 @@ MEANINGS: tuple[tuple[str, type[MipError], str, str], ...] = (
         Unreachable,
         "the host key of {source} is not in your known_hosts",
         "Connect to it once by ssh yourself and confirm the key, then run this again.",
+    ),
+    (
+        "certificate verification failed|SSL certificate problem|certificate subject name",
+        TrustRefused,
+        "this machine does not trust the certificate that {source} shows",
+        "If your site's proxy opens TLS, trust its certificate: as root, put it into /usr/local/share/ca-certificates "
+        "as NAME.crt and run update-ca-certificates; or name the file in GIT_SSL_CAINFO.",
     ),
     (
         "Permission denied|Authentication failed|could not read Username|terminal prompts disabled|error: 40[13]",
