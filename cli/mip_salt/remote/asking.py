@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mip_salt.errors import MipError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
-from mip_salt.remote.compile import ON_THE_PUSHER, RUNS, Compiler, States, minion_options
+from mip_salt.remote.compile import ON_THE_PUSHER, RUNS, Compiler, States
 from mip_salt.remote.connection import Connection, Link, Lost, Refused
 from mip_salt.remote.frames import TooMuch
 from mip_salt.remote.returns import SUDO
@@ -22,21 +22,21 @@ from mip_salt.vault.keyring import Vault
 class Question:
     """What is asked of every node of a run.
 
-    options, thin, modules
-        Salt's options on the pusher, and what every node needs.
-    greeting
-        The first frame.
+    options, client, thin
+        Salt's options on the pusher, its file client, and what every node needs.
+    first
+        Gives the first frames to a node.
     """
 
     folder: Folder
     federation: Federation
     options: dict[str, Any]
+    client: Any
     thin: Thin
-    modules: bytes
     function: str
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
-    greeting: bytes
+    first: Callable[[str], bytes]
 
     @property
     def runs_states(self) -> bool:
@@ -69,8 +69,8 @@ def ask(question: Question, name: str, link: Link, desk: Desk) -> dict[str, Any]
 def _asked(question: Question, name: str, link: Link, desk: Desk, secret: str | None) -> Any:
     connection = Connection(link, desk.stop, desk.tell)
     if secret is not None:
-        connection.password(secret, question.greeting)
-    connection.begin(question.thin, minion_options(question.options, name), question.modules)
+        connection.password(secret, question.first(name))
+    connection.begin(question.thin)
     try:
         here = question.function.startswith(ON_THE_PUSHER)
         if not here and not question.runs_states:
@@ -78,6 +78,7 @@ def _asked(question: Question, name: str, link: Link, desk: Desk, secret: str | 
         node = question.federation.nodes[name]
         compiler = Compiler(
             question.options,
+            question.client,
             name,
             connection.grains,
             {"id": name, "role": str(node.role)},

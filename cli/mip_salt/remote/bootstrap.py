@@ -29,7 +29,7 @@ def receive():
 try:
  send("u",{});w=b""
  while not w.endswith(GO):w=w[-9:]+take(1)
- c=json.loads(receive()[1]);H=c["home"];os.makedirs(H,448,exist_ok=True);s=os.lstat(H)
+ c=json.loads(receive()[1]);M=receive()[1];H=c["home"];os.makedirs(H,448,exist_ok=True);s=os.lstat(H)
  if not stat.S_ISDIR(s.st_mode) or s.st_uid or s.st_mode&63:raise OSError(H+" is not root's alone")
  D=c["thin"];T=H+"/"+D;m=not os.path.isdir(T);send("h",{"python":list(sys.version_info[:3]),"missing":m})
  if m:
@@ -42,7 +42,7 @@ try:
  P=T+"/runner.py";g={"__name__":"runner"};exec(compile(open(P).read(),P,"exec"),g)
 except EOFError:os._exit(0)
 except OSError as e:send("f",{"why":str(e)});os._exit(1)
-g["serve"](c,send,receive)
+g["serve"](c,M,send,receive)
 """
 
 # Sudo prints it to standard error when it wants a password: a second time if the first was wrong.

@@ -10,6 +10,8 @@ from typing import Any
 
 from mip_salt.errors import UsageError
 from mip_salt.federation.node_paths import SALT
+from mip_salt.remote.greeting import minion_options
+from mip_salt.remote.late import Late
 
 # What Salt computes on the pusher from pillar, grains and the states' files.
 ON_THE_PUSHER = ("pillar.", "config.", "defaults.", "grains.", "slsutil.", "state.show_")
@@ -37,16 +39,11 @@ def refuse_foreign(function: str) -> None:
         raise UsageError(f"{function} is not run by mip-salt", hint="Run it with salt-ssh, in the federation's folder.")
 
 
-def minion_options(options: Mapping[str, Any], node: str) -> dict[str, Any]:
-    """Return the few options that Salt on a node is started with; they tell nothing secret."""
-    return {**options.get("ssh_minion_opts", {}), "id": node, "sock_dir": "/", "fileserver_list_cache_time": 3}
-
-
 class Compiler:
     """One node's pillar and states.
 
-    options
-        Salt's options on the pusher.
+    options, client
+        Salt's options on the pusher, and its file client.
     node
         The node's id.
     grains
@@ -62,25 +59,26 @@ class Compiler:
     def __init__(
         self,
         options: dict[str, Any],
+        client: Any,
         node: str,
         grains: Mapping[str, Any],
         roster_grains: Mapping[str, Any],
         call: Call,
         tmp: Path,
     ) -> None:
-        import salt.client.ssh
         import salt.config
-        import salt.fileclient
         import salt.loader
 
-        self.options, self.node = options, node
-        self.client = salt.fileclient.FSClient(options)
+        from mip_salt.remote.salt_classes import asking
+
+        self.options, self.node, self.client = options, node, client
         self.context: dict[str, Any] = {"master_opts": options, "fileclient": self.client}
         config = tmp / f"{node}.minion"
         config.write_text(json.dumps({**minion_options(options, node), "root_dir": f"{SALT}/var"}))
         self.minion = salt.config.minion_config(str(config))
         config.unlink()
-        self.minion.update({name: options[name] for name in OURS})
+        # An option that is there, if empty, makes Salt load every module of its kind.
+        self.minion.update({name: options[name] for name in OURS if options[name]})
         self.minion.update(
             {
                 "grains": {**grains, **roster_grains},
@@ -96,14 +94,25 @@ class Compiler:
         )
         self.pillar = self._pillar()
         self.minion["pillar"] = self.pillar
-        self.functions = _functions(self.minion, node, self.client, call)
+        self.functions = asking(self.minion, node, client, call)
         self.functions.wfuncs = salt.loader.ssh_wrapper(self.minion, self.functions, self.context)
 
     def _pillar(self) -> dict[str, Any]:
+        import salt.fileclient
+        import salt.loader
         import salt.pillar
 
         merged = {**self.minion, **self.options}
-        found = salt.pillar.Pillar(merged, self.minion["grains"], self.node, self.minion.get("saltenv") or "base")
+        functions = Late(
+            lambda: salt.loader.minion_mods(
+                found.opts,
+                utils=salt.loader.utils(merged, file_client=found.client),
+                file_client=salt.fileclient.ContextlessFileClient(found.fileclient),
+                pillar=found.pillar_data,
+            )
+        )
+        environment = self.minion.get("saltenv") or "base"
+        found = salt.pillar.Pillar(merged, self.minion["grains"], self.node, environment, functions=functions)
         pillar: dict[str, Any] = found.compile_pillar()
         return pillar
 
@@ -118,9 +127,9 @@ class Compiler:
         function
             ``state.apply``, ``state.highstate`` or ``state.sls``, with the arguments that Salt gives them.
         """
-        import salt.client.ssh.state
-        import salt.utils.args
         import salt.utils.state
+
+        from mip_salt.remote.salt_classes import high_state
 
         if self.pillar.get("_errors") and not kwargs.get("force"):
             said = ["Pillar failed to render with the following messages:", *self.pillar["_errors"]]
@@ -129,9 +138,7 @@ class Compiler:
         test = bool(kwargs.get("test", self.minion.get("test")))
         opts = salt.utils.state.get_sls_opts(self.minion, **kwargs)
         opts["test"] = test
-        with salt.client.ssh.state.SSHHighState(
-            opts, None, self.functions, self.client, context=self.context, initial_pillar=self.pillar
-        ) as high:
+        with high_state(opts, self.functions, self.client, self.context, self.pillar) as high:
             high.push_active()
             chunks = self._named(high, names[0], kwargs) if names else high.compile_low_chunks(context=self.context)
             if not all(isinstance(chunk, dict) for chunk in chunks):
@@ -170,18 +177,3 @@ class Compiler:
             return packed.read_bytes()
         finally:
             packed.unlink()
-
-
-def _functions(minion: Any, node: str, client: Any, call: Call) -> Any:
-    """Return what Jinja finds under ``salt``: Salt's own wrappers, and for all else a question to the node."""
-    from salt.client.ssh.wrapper import FunctionWrapper
-
-    class Asking(FunctionWrapper):  # type: ignore[misc]
-        """Asks over the connection that is open already, where Salt opens another."""
-
-        def __getitem__(self, name: str) -> Any:
-            if "." not in name or name in self.wfuncs or name in self.aliases:
-                return super().__getitem__(name)
-            return lambda *args, **kwargs: call(name, args, kwargs)
-
-    return Asking(minion, node, node, fsclient=client, minion_opts={})

@@ -15,10 +15,9 @@ from typing import Any
 from mip_salt.errors import Damaged
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
-from mip_salt.federation.node_paths import SALT
 from mip_salt.federation.ssh_options import destination, ssh_arguments
 from mip_salt.remote.bootstrap import PROMPT, remote_command
-from mip_salt.remote.frames import GO, Frames, TooMuch, frame
+from mip_salt.remote.frames import Frames, TooMuch, frame
 from mip_salt.remote.processes import die_with_parent
 from mip_salt.remote.thin import Thin
 
@@ -41,17 +40,6 @@ class Refused(Exception):
     def __init__(self, kind: str, data: Any) -> None:
         super().__init__(kind)
         self.kind, self.data = kind, data if isinstance(data, dict) else {}
-
-
-def greeting(digest: str, who: str | None) -> bytes:
-    """Return the first frame of a connection; it tells nothing secret.
-
-    digest
-        Of the thin.
-    who
-        Who runs states, if somebody does: of two at once the second is refused.
-    """
-    return GO + frame("c", {"home": SALT, "thin": digest, "lock": who})
 
 
 @dataclass(frozen=True)
@@ -98,11 +86,7 @@ class Link:
         return cls(process.pid, to, out, err)
 
     def greet(self, greeting: bytes) -> None:
-        """Send the first frame: the node starts on it while this machine is still at its own imports.
-
-        greeting
-            As ``greeting`` makes it; it fits into a pipe.
-        """
+        """Send the first frames: the node starts on them while this machine is still at its own imports."""
         with suppress(OSError):
             os.write(self.stdin, greeting)
 
@@ -154,17 +138,14 @@ class Connection:
         self.grains: dict[str, Any] = {}
         os.set_blocking(link.stdin, False)
 
-    def begin(self, thin: Thin, minion: Mapping[str, Any], modules: bytes) -> None:
-        """See the runner started, and give it what it needs.
+    def begin(self, thin: Thin) -> None:
+        """See the runner started.
 
         thin
             Sent if the node does not have it.
-        minion, modules
-            Salt's options there, and the archive of modules that are not Salt's own.
         """
         if self._expect("h").get("missing"):
             self._send(frame("P", thin.data))
-        self._send(frame("O", dict(minion)) + frame("M", modules))
         grains = self._expect("g").get("grains")
         self.grains = grains if isinstance(grains, dict) else {}
 

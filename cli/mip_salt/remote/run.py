@@ -18,12 +18,13 @@ from mip_salt.federation.model import Federation
 from mip_salt.remote.arguments import reproducing, words
 from mip_salt.remote.asking import Question, ask
 from mip_salt.remote.compile import RUNS, refuse_foreign
-from mip_salt.remote.connection import Link, greeting
+from mip_salt.remote.connection import Link
 from mip_salt.remote.endings import GOES_ON, in_hand, interrupted, progress, read, who
+from mip_salt.remote.greeting import learnt, remembered
 from mip_salt.remote.master import cache, empty, load
 from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.returns import Asked, from_error
-from mip_salt.remote.thin import modules, thin
+from mip_salt.remote.thin import thin
 from mip_salt.remote.worker import Silent, Worker
 from mip_salt.vault.keyring import Vault
 
@@ -170,26 +171,32 @@ class _Run:
                     "the vault is locked", hint=f"Open it: mip-salt -f {self.folder.name} vault unlock"
                 ) from None
         packed = thin(cache(self.folder) / "mip-salt")
-        self.greeting = greeting(packed.digest, who(self.folder) if self.function in RUNS else None)
-        for name in first:
-            self.links[name] = self._connect(name)
+        known = remembered(self.folder, packed.digest)
+        if known:
+            self.greeting = known
+            for name in first:
+                self.links[name] = self._connect(name)
         options, client = load(self.folder)
+        self.greeting = known or learnt(self.folder, packed.digest, client)
         gc.freeze()  # a worker that looked through what is here already would have to copy it all
         self.question = Question(
             self.folder,
             self.federation,
             options,
+            client,
             packed,
-            modules(client),
             self.function,
             self.args,
             self.kwargs,
-            self.greeting,
+            self._first,
         )
+
+    def _first(self, name: str) -> bytes:
+        return self.greeting.to(name, who(self.folder), lock=self.function in RUNS)
 
     def _connect(self, name: str) -> Link:
         link = Link.start(self.folder, self.federation, name)
-        link.greet(self.greeting)
+        link.greet(self._first(name))
         return link
 
     def _begin(self, name: str) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from mip_salt.federation.files import write_atomic
 from mip_salt.remote import downlevel
@@ -73,18 +72,6 @@ def thin(cache: Path) -> Thin:
         old.unlink(missing_ok=True)
     write_atomic(cache / f"thin-{key}-{made.digest}.tgz", made.data)
     return made
-
-
-def modules(client: Any) -> bytes:
-    """Return the archive of every module of ours and of the operator's that Salt would send to a node.
-
-    client
-        Salt's file client.
-    """
-    import salt.client.ssh
-
-    found = salt.client.ssh.mod_data(client)
-    return Path(found["file"]).read_bytes() if found else b""
 
 
 def _packed(files: dict[str, bytes]) -> Thin:

@@ -22,7 +22,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Send = Callable[[str, Any], None]
     Receive = Callable[[], tuple[str, bytes]]
@@ -37,19 +37,24 @@ class Stopped(BaseException):
     """The pusher is gone, or wants no more."""
 
 
-def serve(config: dict[str, Any], send: Send, receive: Receive) -> None:
+def serve(config: dict[str, Any], modules: bytes, send: Send, receive: Receive) -> None:
     """Answer the pusher's frames until it closes the connection; never return.
 
     config
-        ``home``, ``thin`` (its folder in there), and ``lock``: who asks, if states are to run.
+        ``home``, ``thin`` (its folder in there), ``options`` that Salt is started with, ``who`` asks, and whether it
+        will run states, which then nobody else may (``lock``).
+    modules
+        The archive of modules that are not Salt's own.
     """
     code, own = 1, ""
     try:
         own = _own_folder()
-        with _held(config.get("lock"), send):
-            sys.path[:0] = [f"{config['home']}/{config['thin']}"]
-            gc.set_threshold(50_000)  # imports make much and throw away little
-            _serve(config, own, send, receive)
+        if config["lock"]:
+            _hold(config["who"], send)
+        sys.path[:0] = [f"{config['home']}/{config['thin']}"]
+        gc.set_threshold(50_000)  # imports make much and throw away little
+        _unpack(modules, f"{own}/modules")
+        _serve(config, own, send, receive)
         code = 0
     except Stopped as stopped:
         with contextlib.suppress(OSError):
@@ -150,12 +155,8 @@ def _clean(config: dict[str, Any]) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _held(who: str | None, send: Send) -> Iterator[None]:
-    """Hold the node for one run of states; tell who else holds it, and end."""
-    if who is None:
-        yield
-        return
+def _hold(who: str, send: Send) -> None:
+    """Hold the node for our runs of states until this process ends; if somebody else holds it, tell who, and end."""
     fd = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,10 +169,6 @@ def _held(who: str | None, send: Send) -> Iterator[None]:
         raise Stopped from None
     os.ftruncate(fd, 0)
     os.pwrite(fd, json.dumps({"who": who, "since": time.time()}).encode(), 0)
-    try:
-        yield
-    finally:
-        os.close(fd)
 
 
 # --- Salt --------------------------------------------------------------------------------------------------------
@@ -181,11 +178,8 @@ def _serve(config: dict[str, Any], own: str, send: Send, receive: Receive) -> No
     import salt.config
     import salt.loader
 
-    # The pusher may still be at its own imports: all of this went before it was asked.
-    minion = {**json.loads(receive()[1]), "root_dir": f"{config['home']}/var"}
-    _unpack(receive()[1], f"{own}/modules")
     with open(f"{own}/minion", "w", encoding="utf-8") as file:
-        json.dump(minion, file)
+        json.dump({**config["options"], "root_dir": f"{config['home']}/var"}, file)
     opts = salt.config.minion_config(f"{own}/minion")
     # Salt would look for it below its root.
     opts["extension_modules"] = f"{own}/modules"
@@ -194,7 +188,7 @@ def _serve(config: dict[str, Any], own: str, send: Send, receive: Receive) -> No
     os.makedirs(f"{opts['cachedir']}/proc", exist_ok=True)
     opts["grains"] = salt.loader.grains(opts)
     send("g", {"grains": opts["grains"]})
-    files = b""
+    files, held = b"", config["lock"]
     while select.select([0], [], [], IDLE_SECONDS)[0]:
         kind, body = receive()
         if kind == "F":
@@ -202,6 +196,9 @@ def _serve(config: dict[str, Any], own: str, send: Send, receive: Receive) -> No
         elif kind == "C":
             send("r", _call(opts, **json.loads(body)))
         elif kind == "S":
+            if not held:
+                _hold(config["who"], send)
+                held = True
             send("r", _states(opts, own, files, send, **json.loads(body)))
 
 
