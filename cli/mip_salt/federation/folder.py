@@ -73,6 +73,8 @@ class Folder:
     lock = At("run", "lock")
     seen = At("run", "seen.json")
     agent_socket = At("run", "ssh-agent.sock")
+    unlocked = At("run", "unlocked")
+    masters = At("run", "m")
     log = At("log")
 
     @property

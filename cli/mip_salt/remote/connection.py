@@ -20,6 +20,7 @@ from mip_salt.remote.bootstrap import PROMPT, remote_command
 from mip_salt.remote.frames import Frames, TooMuch, frame
 from mip_salt.remote.processes import die_with_parent
 from mip_salt.remote.thin import Thin
+from mip_salt.vault import masters
 
 MAX_SAID = 64 * 1024
 LINGER_SECONDS = 2.0
@@ -60,7 +61,9 @@ class Link:
         node = federation.nodes[name]
         # A node's banner goes to stderr at a lower level, and could pass for a message of ssh's.
         call = ["ssh", "-o", "LogLevel=ERROR", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"]
-        call += [*ssh_arguments(folder, federation, name), destination(node), remote_command(node, password=password)]
+        call += masters.options(masters.control_path(folder, federation, name))
+        call += ssh_arguments(folder, federation, name)
+        call += [destination(node), remote_command(node, password=password)]
         (stdin, to), (out, stdout), (err, stderr) = os.pipe(), os.pipe(), os.pipe()
         parent = os.getpid()
         try:

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shlex
-import signal
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mip_salt.errors import Damaged, MipError, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, Node
 from mip_salt.federation.ssh_options import destination, ssh_arguments
+from mip_salt.ssh.asks import LATE, MAX_BYTES, MISSING, MUCH, MUTE, Asks, Ended
 from mip_salt.ssh.facts import FACTS, Facts, parse_facts, shell_command
 from mip_salt.ssh.health import CLOCK, Health, health_script, parse_health, split
 from mip_salt.ssh.verdict import Seen, verdict
+from mip_salt.vault import masters
 
-MAX_BYTES = 64 * 1024
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation, Node
+
 SSH_FAILED = 255
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a node said to a script.
-
-    out
-        All of its stdout.
-    arrivals
-        How many bytes of it had come, and when, in seconds since 1970 by this machine's clock.
-    """
-
-    out: bytes
-    arrivals: list[tuple[int, float]]
-
-    def when(self, marker: bytes) -> float | None:
-        """Return when a marker had come, in seconds since 1970; None if it never came."""
-        end = self.out.find(marker) + len(marker)
-        return next((when for count, when in self.arrivals if count >= end), None) if marker in self.out else None
+POLL_SECONDS = 0.02
+# A node that is there prints its clock within a network's round trip and the start of a shell.
+FIRST_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -59,39 +43,105 @@ class Look:
 async def check(
     folder: Folder, federation: Federation, name: str, timeout: float, *, agent: Path | None = None
 ) -> Facts:
-    """Return what a node says of itself; as `look` does, and nothing else is asked."""
-    seen = _seen(folder, federation, name)
-    with _reproduced(seen):
-        return parse_facts((await _ask(seen, FACTS, timeout, agent)).out, name)
+    """Return what a node says of itself; nothing else is asked, and ssh logs in by itself, as raw salt-ssh will.
 
-
-async def look(
-    folder: Folder,
-    federation: Federation,
-    name: str,
-    timeout: float,
-    *,
-    paths: Sequence[str],
-    agent: Path | None = None,
-) -> Look:
-    """Return what a node says of itself and how it fares, by the system's ssh, the roster's options and the identity.
-
-    timeout
-        Seconds for all of it; then ssh and whatever it started are killed.
-    paths
-        Absolute paths whose file systems are measured.
-    agent
-        Socket of the ssh-agent that holds the identity, if it is another than the federation's.
+    timeout, agent
+        As of `Looks`.
 
     Raises TrustRefused, LoginRefused, Unreachable or NodeFailed with the command that reproduces it; Damaged if
     there is no ssh on this machine. Whether the facts are those of the confirmed machine, same_machine tells.
     """
+    import asyncio
+
     seen = _seen(folder, federation, name)
+    with Asks() as asks:
+        asks.start(name, _call(seen, FACTS, agent), timeout)
+        while not (done := asks.wait(0)):
+            await asyncio.sleep(POLL_SECONDS)
     with _reproduced(seen):
-        answer = await _ask(seen, health_script(paths), timeout, agent)
-        facts, health = parse_facts(split(answer.out)[0], name), parse_health(answer.out, paths)
-    came = answer.when(CLOCK.encode())
-    return Look(facts, health, None if health.clock is None or came is None else health.clock - came)
+        return parse_facts(_answer(seen, done[0][1], timeout), name)
+
+
+class Looks:
+    """Ask nodes side by side what they are and how they fare, each over its master if it may have one.
+
+    paths
+        Absolute paths whose file systems are measured.
+    timeout
+        Seconds for one node; then ssh and whatever it started are killed.
+    agent
+        Socket of the ssh-agent that holds the identity, if it is another than the federation's.
+
+    Use it in a ``with``: what still runs at its end is killed.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        federation: Federation,
+        *,
+        paths: Sequence[str],
+        timeout: float,
+        agent: Path | None = None,
+    ) -> None:
+        self.folder, self.federation, self.agent = folder, federation, agent
+        self.paths, self.timeout = paths, timeout
+        self._asks = Asks()
+        self._masters: dict[str, Path] = {}
+
+    def __len__(self) -> int:
+        return len(self._asks)
+
+    def __enter__(self) -> Looks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._asks.__exit__()
+
+    def begin(self, name: str, *, fresh: bool = False) -> None:
+        """Ask a node.
+
+        fresh
+            By a login of its own, which others then share.
+        """
+        path = masters.control_path(self.folder, self.federation, name, agent=self.agent)
+        more = masters.options(path, fresh=fresh)
+        if path and masters.there(path):
+            self._masters[name] = path
+        call = _call(_seen(self.folder, self.federation, name), health_script(self.paths), self.agent, more)
+        self._asks.start(name, call, self.timeout, first=FIRST_SECONDS if name in self._masters else None)
+
+    def wait(self, patience: float) -> Iterator[tuple[str, Look | MipError]]:
+        """Yield the nodes that have answered, once there is one, or after so many seconds: each a look, or why not.
+
+        The error is TrustRefused, LoginRefused, Unreachable or NodeFailed with the command that reproduces it, or
+        Damaged if there is no ssh on this machine. Whether it is the confirmed machine, same_machine tells.
+        """
+        for name, ended in self._asks.wait(patience):
+            master = self._masters.pop(name, None)
+            if master and (ended.why == MUTE or ended.status == SSH_FAILED):
+                # It leads nowhere: the node was restarted, or the network is gone. A login of its own tells which.
+                masters.stop([master])
+                self.begin(name)
+                continue
+            seen = _seen(self.folder, self.federation, name)
+            try:
+                with _reproduced(seen):
+                    yield name, self._look(seen, ended)
+            except MipError as err:
+                yield name, err
+
+    def _look(self, seen: Seen, ended: Ended) -> Look:
+        out = _answer(seen, ended, self.timeout)
+        facts, health = parse_facts(split(out)[0], seen.name), parse_health(out, self.paths)
+        came = _when(ended, CLOCK.encode())
+        return Look(facts, health, None if health.clock is None or came is None else health.clock - came)
+
+
+def _when(ended: Ended, marker: bytes) -> float | None:
+    """Return when a marker had come, in seconds since 1970; None if it never came."""
+    end = ended.out.find(marker) + len(marker)
+    return next((when for count, when in ended.arrivals if count >= end), None) if marker in ended.out else None
 
 
 def _seen(folder: Folder, federation: Federation, name: str) -> Seen:
@@ -108,31 +158,32 @@ def _reproduced(seen: Seen) -> Iterator[None]:
         raise
 
 
-async def _ask(seen: Seen, script: str, timeout: float, agent: Path | None = None) -> Answer:
+def _call(seen: Seen, script: str, agent: Path | None, more: Sequence[str] = ()) -> list[str]:
     folder, federation, name = seen.folder, seen.federation, seen.name
     # A node's banner goes to stderr at a lower level, and could pass for a message of ssh's.
-    call = ["ssh", "-o", "LogLevel=ERROR", *ssh_arguments(folder, federation, name, agent=agent)]
-    call.append(destination(federation.nodes[name]))
-    arrivals: list[tuple[int, float]] = []
-    try:
-        status, out, err = await _bounded([*call, shell_command(script)], timeout, arrivals)
-    except FileNotFoundError:
-        raise Damaged(
-            "there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name
-        ) from None
-    except asyncio.TimeoutError:
+    return [
+        *("ssh", "-o", "LogLevel=ERROR", *more, *ssh_arguments(folder, federation, name, agent=agent)),
+        destination(federation.nodes[name]),
+        shell_command(script),
+    ]
+
+
+def _answer(seen: Seen, ended: Ended, timeout: float) -> bytes:
+    """Return what a node said to a script; raise what it means if that is no answer."""
+    name = seen.name
+    if ended.why == MISSING:
+        raise Damaged("there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name)
+    if ended.why == LATE:
         raise Unreachable(
             f"no end of its answer in {timeout:g} s; gave up", node=name, hint="See by hand what keeps it."
-        ) from None
-    except _TooMuchError:
-        raise Unreachable(
-            f"sent more than {MAX_BYTES} bytes; gave up", node=name, hint="See by hand what it prints."
-        ) from None
-    if status == SSH_FAILED:
-        raise verdict(seen, err)
-    if status:
-        raise verdict(seen, out + err, status)
-    return Answer(out, arrivals)
+        )
+    if ended.why == MUCH:
+        raise Unreachable(f"sent more than {MAX_BYTES} bytes; gave up", node=name, hint="See by hand what it prints.")
+    if ended.status == SSH_FAILED:
+        raise verdict(seen, ended.err)
+    if ended.status:
+        raise verdict(seen, ended.out + ended.err, ended.status)
+    return ended.out
 
 
 def same_machine(name: str, node: Node, facts: Facts, *, federation: str = "FEDERATION") -> None:
@@ -164,62 +215,3 @@ def same_machine(name: str, node: Node, facts: Facts, *, federation: str = "FEDE
             )
             + f". Ask its administrator. Only if it is meant:\n  {follow if may_follow else trust}",
         )
-
-
-class _TooMuchError(Exception):
-    """More came than is read."""
-
-
-async def _bounded(call: list[str], timeout: float, arrivals: list[tuple[int, float]]) -> tuple[int, bytes, bytes]:
-    """Run a program in a process group of its own; return status, stdout and stderr.
-
-    arrivals
-        Filled in with how many bytes of stdout had come, and when.
-
-    Raises asyncio.TimeoutError, or _TooMuchError; the whole group is then dead.
-    """
-    unwanted = ("SSH_ASKPASS", "SSH_AUTH_SOCK", "DISPLAY")
-    process = await asyncio.create_subprocess_exec(
-        *call,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={key: value for key, value in os.environ.items() if key not in unwanted},
-        start_new_session=True,
-    )
-    streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
-    readers = [
-        asyncio.ensure_future(_some(stream, noted)) for stream, noted in zip(streams, (arrivals, []), strict=True)
-    ]
-
-    async def end() -> tuple[int, bytes, bytes]:
-        out, err = await asyncio.gather(*readers)
-        return await process.wait(), out, err
-
-    try:
-        return await asyncio.wait_for(end(), timeout)
-    finally:
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # the group also holds a bastion's ssh
-        # asyncio waits for a process only once its pipes are read to the end (measured, Python 3.11).
-        await asyncio.gather(*map(_rest, streams), process.wait())
-
-
-async def _some(stream: asyncio.StreamReader, arrivals: list[tuple[int, float]]) -> bytes:
-    """Read to the end, noting when; raise _TooMuchError if there is more than is allowed."""
-    said = b""
-    while chunk := await stream.read(8192):
-        said += chunk
-        arrivals.append((len(said), time.time()))
-        if len(said) > MAX_BYTES:
-            raise _TooMuchError
-    return said
-
-
-async def _rest(stream: asyncio.StreamReader) -> None:
-    while await stream.read(65536):
-        pass

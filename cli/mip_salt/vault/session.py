@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from mip_salt.errors import Damaged, LoginRefused
 from mip_salt.federation.files import write_atomic
 from mip_salt.federation.folder import Folder
-from mip_salt.vault import agent
+from mip_salt.vault import agent, masters
 from mip_salt.vault.identity import identity_passphrase, make_identity
 from mip_salt.vault.keyring import Vault
 
@@ -70,19 +69,20 @@ def unlock_for_good(folder: Folder, passphrase: Passphrase) -> None:
             raise
     else:
         _ready(folder, vault)
-    write_atomic(_marker(folder), "")
+    write_atomic(folder.unlocked, "")
 
 
 def lock(folder: Folder) -> None:
-    """Close the vault: no passphrase, no identity is held any more."""
-    _marker(folder).unlink(missing_ok=True)
+    """Close the vault: no passphrase, no identity is held any more, and no open connection is there to be used."""
+    folder.unlocked.unlink(missing_ok=True)
     agent.stop(folder)
+    masters.close(folder)
     Vault(folder).lock()
 
 
 def held(folder: Folder, vault: Vault) -> bool:
     """Say whether `vault unlock` opened the vault; what a killed command left open does not count."""
-    return _marker(folder).is_file() and vault.unlocked()
+    return folder.unlocked.is_file() and vault.unlocked()
 
 
 def status(folder: Folder) -> VaultStatus:
@@ -118,7 +118,3 @@ def _ready(folder: Folder, vault: Vault) -> None:
     """Have the ssh-agent hold the identity; its passphrase comes from the open vault."""
     if not agent.alive(folder):
         agent.start(folder, identity_passphrase(folder, vault))
-
-
-def _marker(folder: Folder) -> Path:
-    return folder.run / "unlocked"

@@ -39,7 +39,7 @@ def check_node(folder: Folder, federation: Federation, name: str, agent: Path | 
             return
     started = time.monotonic()
     try:
-        sighting = asyncio.run(ask(folder, federation, name, agent))
+        sighting = ask(folder, federation, name, agent)
     except Damaged:  # a file on this machine, not the node
         raise
     except MipError as err:

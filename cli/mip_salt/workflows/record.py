@@ -16,6 +16,7 @@ from mip_salt.federation.model import Federation, Node
 from mip_salt.ssh import pins
 from mip_salt.ssh.facts import Facts
 from mip_salt.ssh.hostkeys import HostKey
+from mip_salt.vault import masters
 from mip_salt.vault.entries import Entry
 from mip_salt.vault.keyring import Vault
 
@@ -108,6 +109,7 @@ def _rewrite(folder: Folder, text: str) -> None:
     federation = parse(text, folder.name)  # what we would not read back is not written
     write_if_changed(folder.document, text)
     refresh(folder, federation)
+    masters.close(folder)  # whoever is left, removed or reached otherwise from here on is not reached as before
 
 
 def drop_strays(folder: Folder) -> None:

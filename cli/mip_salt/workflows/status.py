@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +14,7 @@ from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, Node, order_of
 from mip_salt.federation.seen import LastApply, Sighting
 from mip_salt.remote.results import Kind, NodeResult
-from mip_salt.ssh import openssh
-from mip_salt.ssh.openssh import Look
+from mip_salt.ssh.openssh import Look, Looks, same_machine
 from mip_salt.workflows.findings import Finding, Level, measured_paths, troubles
 
 SECONDS = 20.0
@@ -97,6 +95,7 @@ class Statuses:
             name: self._row(name, known, before.rows.get(name) if before else None) for name in chosen
         }
         self._unwritten: dict[str, Sighting] = {}
+        self._begun: dict[str, float] = {}
         self._stamp = self._document_stamp()
 
     def _row(self, name: str, seen_before: seen.Seen, before: NodeStatus | None) -> NodeStatus:
@@ -116,10 +115,11 @@ class Statuses:
 
     def once(self) -> None:
         """Ask all enabled nodes side by side; one that hangs costs its own deadline only."""
-        try:
-            asyncio.run(self._each(self._ask))
-        finally:
-            self.remember()
+        due = dict.fromkeys(self._enabled(), 0.0)
+        with self._looks() as looks:
+            while due or len(looks):
+                self._turn(looks, due, self.federation.settings.jobs, SECONDS)
+        self.remember()
 
     def watch(self, interval: float, on_tick: Callable[[], None], ticks: float) -> None:
         """Ask each node again and again, each at its own pace, until the federation's document changes.
@@ -129,31 +129,40 @@ class Statuses:
         on_tick
             Called every so many seconds.
         """
-
-        async def again(name: str) -> None:
-            while True:
-                await self._ask(name)
-                await asyncio.sleep(interval)
-
-        async def tick() -> None:
-            while self._document_stamp() == self._stamp:
-                await asyncio.sleep(ticks)
-                self.remember()
-                self._applied()
-                on_tick()
-
-        async def both() -> None:
-            asking = asyncio.ensure_future(self._each(again, room=len(self.rows)))
-            try:
-                await tick()
-            finally:
-                asking.cancel()
-                await asyncio.gather(asking, return_exceptions=True)
-
+        due, tick = dict.fromkeys(self._enabled(), 0.0), time.monotonic() + ticks
         try:
-            asyncio.run(both())
+            with self._looks() as looks:
+                while self._document_stamp() == self._stamp:
+                    soonest = max(0.0, min([tick, *due.values()]) - time.monotonic())
+                    for name in self._turn(looks, due, len(self.rows), soonest):
+                        due[name] = time.monotonic() + interval
+                    if time.monotonic() >= tick:
+                        tick = time.monotonic() + ticks
+                        self.remember()
+                        self._applied()
+                        on_tick()
         finally:
             self.remember()
+
+    def _enabled(self) -> list[str]:
+        return [name for name, row in self.rows.items() if row.node.enabled]
+
+    def _looks(self) -> Looks:
+        paths = measured_paths(self.federation)
+        return Looks(self.folder, self.federation, paths=paths, timeout=SECONDS, agent=self.agent)
+
+    def _turn(self, looks: Looks, due: dict[str, float], room: int, patience: float) -> list[str]:
+        """Begin with the nodes that are due, as far as there is room; return those that have answered."""
+        now = time.monotonic()
+        for name in [name for name, when in due.items() if when <= now][: room - len(looks)]:
+            del due[name]
+            self._begun[name] = now
+            looks.begin(name)
+        answered = []
+        for name, found in looks.wait(patience):
+            self._take(name, found)
+            answered.append(name)
+        return answered
 
     def remember(self) -> None:
         """Write down what was seen since the last time."""
@@ -173,39 +182,39 @@ class Statuses:
         for name, row in self.rows.items():
             self.rows[name] = replace(row, apply=known.of(name).apply or row.apply)
 
-    async def _each(self, ask: Callable[[str], Awaitable[None]], room: int = 0) -> None:
-        limit = asyncio.Semaphore(room or self.federation.settings.jobs)
-
-        async def one(name: str) -> None:
-            async with limit:
-                await ask(name)
-
-        await asyncio.gather(*(one(name) for name, row in self.rows.items() if row.node.enabled))
-
-    async def _ask(self, name: str) -> None:
-        before, started = self.rows[name], time.monotonic()
+    def _take(self, name: str, found: Look | MipError) -> None:
+        before = self.rows[name]
         try:
-            found = await ask(self.folder, self.federation, name, self.agent)
+            sighting = _confirmed(self.federation, name, found)
         except MipError as err:
             row = replace(before, kind=err.kind, asked=seen.now(), troubles=())
             row = replace(row, error=err.message, hint=err.hint, command=err.command)
         else:
-            self._unwritten[name] = found
-            bad = troubles(self.federation, name, found)
-            row = replace(before, kind=str(Kind.OK), asked=found.at, sighting=found, troubles=bad)
+            self._unwritten[name] = sighting
+            bad = troubles(self.federation, name, sighting)
+            row = replace(before, kind=str(Kind.OK), asked=sighting.at, sighting=sighting, troubles=bad)
             row = replace(row, error="", hint="", command="")
-        self.rows[name] = replace(row, seconds=time.monotonic() - started, apply=self.rows[name].apply)
+        self.rows[name] = replace(row, seconds=time.monotonic() - self._begun[name])
         self.on_change()
 
 
-async def ask(folder: Folder, federation: Federation, name: str, agent: Path | None) -> Sighting:
-    """Ask one node who and how it is; return what it says.
+def ask(folder: Folder, federation: Federation, name: str, agent: Path | None) -> Sighting:
+    """Ask one node who and how it is, by a login of its own; return what it says.
 
-    Raises as openssh.look does, and TrustRefused if it is not the confirmed machine.
+    Raises what Looks tells, and TrustRefused if it is not the confirmed machine.
     """
-    look = await openssh.look(folder, federation, name, SECONDS, paths=measured_paths(federation), agent=agent)
-    openssh.same_machine(name, federation.nodes[name], look.facts, federation=federation.federation)
-    return sighting_of(look)
+    with Looks(folder, federation, paths=measured_paths(federation), timeout=SECONDS, agent=agent) as looks:
+        looks.begin(name, fresh=True)
+        while True:
+            for _, found in looks.wait(SECONDS):
+                return _confirmed(federation, name, found)
+
+
+def _confirmed(federation: Federation, name: str, found: Look | MipError) -> Sighting:
+    if isinstance(found, MipError):
+        raise found
+    same_machine(name, federation.nodes[name], found.facts, federation=federation.federation)
+    return sighting_of(found)
 
 
 def sighting_of(look: Look) -> Sighting:
