@@ -13,6 +13,7 @@ from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, role_of
 from mip_salt.ssh.pins import read
+from wheelhouse import wheelhouse
 
 PASSPHRASE = "tenu gano tive juzu sufi é€"
 BIN = Path(sys.executable).parent
@@ -40,7 +41,11 @@ class FederationUnderTest:
 
     @property
     def environ(self) -> dict[str, str]:
-        own = {"MIP_SALT_ROOT": str(self.root), "MIP_SALT_VAULT_PASSPHRASE": self.passphrase}
+        own = {
+            "MIP_SALT_ROOT": str(self.root),
+            "MIP_SALT_VAULT_PASSPHRASE": self.passphrase,
+            "MIP_SALT_WHEELHOUSE": str(wheelhouse()),
+        }
         return {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "COLUMNS": "80", "TERM": "xterm", **own}
 
     def cli(self, *words: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:

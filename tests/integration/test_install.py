@@ -96,6 +96,8 @@ def works(binaries: Path, root: Path):
     )
     assert run(binaries / "mip-salt", "schema", "federation", env=env).startswith("{")
     assert run(binaries / "salt-ssh", "--version", env=env).startswith("salt-ssh 300")
+    python = (binaries / "mip-salt").read_text("utf-8").splitlines()[0].removeprefix("#!")
+    assert run(python, "-m", "pip", "--version").startswith("pip ")
 
 
 @pytest.mark.parametrize("way", [["."], ["-e", "."]], ids=["pip install .", "pip install -e ."])
