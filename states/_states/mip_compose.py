@@ -43,15 +43,15 @@ def installed(name: str, packages: list[str]) -> dict[str, Any]:
         found = __salt__["mip_compose.find"]()
         if found["version"]:
             return {**ret, "result": True, "comment": f"Already so: {found['command']} {found['version']} runs."}
-        if not __opts__["test"]:
-            __salt__["mip_apt.refresh"]()
+        unread = "" if __opts__["test"] else __salt__["mip_apt.refresh"]()
         offered = __salt__["mip_apt.candidates"](*packages)
         chosen = next((package for package in packages if package in offered), "")
         if __opts__["test"]:
             ret["changes"] = {chosen or "compose": {"old": "", "new": offered.get(chosen, "whatever apt then offers")}}
             return {**ret, "result": None, "comment": "A compose would be installed."}
         if not chosen:
-            raise CommandExecutionError(f"apt on the node offers none of {', '.join(packages)}. Look at /etc/apt there")
+            why = f"It says: {unread}. Look at" if unread else "Look at"
+            raise CommandExecutionError(f"apt on the node offers none of {', '.join(packages)}. {why} /etc/apt there")
         ret["changes"] = __salt__["mip_apt.install"](chosen)
         found = __salt__["mip_compose.find"]()
         if not found["version"]:

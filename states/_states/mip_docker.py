@@ -55,12 +55,12 @@ def installed(name: str, packages: list[str], optional: list[str] | None = None)
             ret["changes"] = {name: {"old": "", "new": version or "whatever apt then offers"}}
             note = f" Mind: {_low(name, version)}" if version and not __salt__["mip_docker.safe"](version) else ""
             return {**ret, "result": None, "comment": f"A Docker engine would be installed.{note}"}
-        fresh = __salt__["mip_apt.refresh"]()
+        unread = __salt__["mip_apt.refresh"]()
         offered = __salt__["mip_apt.candidates"](*packages, *(optional or []))
         missing = [package for package in packages if package not in offered]
         if missing:
-            why = "" if fresh else " Not all of its mirrors answer: is there a proxy to set?"
-            raise CommandExecutionError(f"apt on the node offers no {', '.join(missing)}.{why} Look at /etc/apt there")
+            why = f"It says: {unread}. Look at" if unread else "Look at"
+            raise CommandExecutionError(f"apt on the node offers no {', '.join(missing)}. {why} /etc/apt there")
         if not __salt__["mip_docker.safe"](offered[name]):
             raise CommandExecutionError(_low(name, offered[name]))
         chosen = [*packages, *(package for package in optional or [] if package in offered)]

@@ -57,7 +57,12 @@ def synchronised(name: str) -> dict[str, Any]:
             __salt__["mip_apt.install"](name)
             found = __salt__["mip_time.keeper"]()
         if not found["active"]:
-            __salt__["mip_time.start"](found["unit"])
+            __salt__["mip_time.start"](found["unit"] or f"{name}.service")
+            found = __salt__["mip_time.keeper"]()
+        if not found["active"]:
+            # systemd starts nothing, and says so to nobody, where a condition of the unit does not hold.
+            unit = found["unit"] or name
+            raise CommandExecutionError(f"{unit} was started and does not run (see: systemctl status {unit})")
     except CommandExecutionError as err:
         return {**ret, "changes": {}, "comment": f"Nobody keeps the clock: {err}"}
     return {**ret, "result": True, "comment": f"{found['unit']} keeps the clock now."}

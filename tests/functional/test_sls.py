@@ -129,22 +129,21 @@ def test_the_distributions_engine_is_installed_by_default_and_its_daemon_json_le
     assert not [name for name in chunks if "daemon-json" in name or "repository" in name]
 
 
-def test_dockers_own_engine_comes_from_dockers_own_packages(tree):
+@pytest.mark.parametrize(("os", "part"), [("Debian", "debian"), ("Ubuntu", "ubuntu")])
+def test_dockers_own_engine_comes_from_dockers_own_packages_or_their_mirror(tree, os, part):
     given = pillar()
-    given["mip"]["settings"]["docker"]["source"] = "docker-ce"
-    chunks = low(tree, given)
+    given["mip"]["settings"]["docker"].update(source="docker-ce", mirror="https://mirror.example/docker", key="A" * 40)
+    state = tree(given)
+    state.opts["grains"].update(os=os, oscodename="jammy")
+    chunks = state.compile_low_chunks()
     order = [chunk["__id__"] for chunk in chunks if "docker" in chunk["__id__"]]
-    assert order == [
-        "mip-docker-repository-key",
-        "mip-docker-repository-list",
-        "mip-docker-installed",
-        "mip-docker-running",
-    ]
-    found = named(chunks)
-    assert found["mip-docker-installed"]["packages"] == ["docker-ce", "docker-ce-cli", "containerd.io"]
-    assert found["mip-docker-repository-key"]["source_hash"].startswith("sha256=")
-    assert "signed-by=/etc/apt/keyrings/docker.asc" in found["mip-docker-repository-list"]["contents"]
-    assert all(found[name]["unless"] == [{"fun": "mip_docker.there"}] for name in order[:2])
+    assert order == ["mip-docker-repository", "mip-docker-installed", "mip-docker-running"]
+    repository, installed = (named(chunks)[name] for name in order[:2])
+    assert (repository["url"], repository["suite"]) == (f"https://mirror.example/docker/{part}", "jammy")
+    assert (repository["key"], repository["package"]) == ("A" * 40, "docker-ce")
+    assert repository["unless"] == [{"fun": "mip_docker.there"}]
+    assert installed["packages"] == ["docker-ce", "docker-ce-cli", "containerd.io"]
+    assert {"mip_apt": "mip-docker-repository"} in installed["require"]
 
 
 def test_keys_of_the_engine_are_merged_before_it_is_held_to_run(tree):

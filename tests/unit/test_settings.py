@@ -37,7 +37,8 @@ def test_what_is_not_set_is_the_default():
         ("settings: {machine_id: a}", "mip.settings.machine_id", "it belongs under mip.nodes.<id>"),
         ("nodes: {ms: {role: master, address: a, jobs: 2}}", "mip.nodes.ms.jobs", "it belongs under mip.settings"),
         ("nodes: {ms: {role: master, adress: a}}", "mip.nodes.ms.adress", "did you mean address?"),
-        ("settings: {docker: {zzz: 1}}", "mip.settings.docker.zzz", "here: source, daemon"),
+        ("settings: {docker: {zzz: 1}}", "mip.settings.docker.zzz", "here: source, mirror, key, daemon"),
+        ("settings: {docker: {miror: a}}", "mip.settings.docker.miror", "did you mean mirror?"),
         ("sittings: {}", "mip.sittings", "did you mean settings?"),
     ],
 )
@@ -102,6 +103,53 @@ def test_what_would_keep_the_engine_from_starting_is_refused(daemon, reason):
 def test_other_keys_of_the_engine_are_taken_as_they_are():
     daemon = settings('docker: {daemon: {mtu: 1450, debug: null, log-opts: {max-size: "10m"}, dns: [10.0.0.2]}}').docker
     assert daemon.daemon == {"mtu": 1450, "debug": None, "log-opts": {"max-size": "10m"}, "dns": ["10.0.0.2"]}
+
+
+@pytest.mark.parametrize(
+    ("written", "mirror"),
+    [
+        ("https://mirror.hospital.example/docker/linux/", "https://mirror.hospital.example/docker/linux"),
+        ("http://10.0.0.2:8081/repository/docker-ce", "http://10.0.0.2:8081/repository/docker-ce"),
+        ("http://[fd00::2]:8081/docker", "http://[fd00::2]:8081/docker"),
+        ("file:///srv/docker", "file:///srv/docker"),
+    ],
+)
+def test_docker_ce_may_come_from_a_mirror(written, mirror):
+    assert settings(f"docker: {{source: docker-ce, mirror: '{written}'}}").docker.mirror == mirror
+
+
+@pytest.mark.parametrize(
+    ("mirror", "reason"),
+    [
+        *(
+            (url, "must be a URL of https, http or file")
+            for url in ("mirror.example", "ftp://a/b", "https://", "file://")
+        ),
+        *((url, "must be a URL of https, http or file") for url in ("https://a/b c", "https://a/b]", "file:///", "-o")),
+        ("https://me:secret@mirror.example/docker", "put name and password into /etc/apt/auth.conf.d on the nodes"),
+    ],
+)
+def test_what_apt_would_read_otherwise_or_everyone_would_read_is_no_mirror(mirror, reason):
+    (line,) = refused(f"settings: {{docker: {{source: docker-ce, mirror: '{mirror}'}}}}")
+    assert line.startswith("mip.settings.docker.mirror: ")
+    assert reason in line
+    assert "secret" not in line
+
+
+def test_the_key_of_a_mirror_is_a_whole_fingerprint_written_as_gpg_prints_it_or_without_spaces():
+    printed = "4d64 FEC1 19C2 0290 67D6  E791 F8D2 585B 8783 D481"
+    assert settings(f"docker: {{source: docker-ce, key: {printed}}}").docker.key == printed.replace(" ", "").upper()
+    for short in ("8783D481", "F8D2585B8783D481", "4D64FEC119C2029067D6E791F8D2585B8783D48G", "''"):
+        (line,) = refused(f"settings: {{docker: {{source: docker-ce, key: '{short.strip(chr(39))}'}}}}")
+        assert line.startswith("mip.settings.docker.key: must be a key's whole fingerprint")
+
+
+@pytest.mark.parametrize(
+    "text", ["mirror: 'https://a.example/docker'", "key: 4D64FEC119C2029067D6E791F8D2585B8783D481"]
+)
+def test_a_mirror_that_nothing_would_come_from_is_a_mistake_and_told(text):
+    (line,) = refused(f"settings: {{docker: {{{text}}}}}")
+    assert line.startswith("mip.settings.docker: mirror and key are docker-ce's: set source: docker-ce too")
 
 
 @pytest.mark.parametrize("text", ['hosts: "yes"', "time_sync: 1", "hosts: null", 'jobs: "3"', "data: {user: -r}"])

@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, JsonValue, StrictStr
+from pydantic import AfterValidator, Field, JsonValue, StrictStr, model_validator
 
 from mip_salt.federation.kinds import Group, Strict, User
 
 # What the pusher alone needs: no node is told.
 PUSHERS = {"deadline", "jobs", "sources"}
+# Docker's own packages, and the fingerprint that its manual tells of the key: "Docker Release (CE deb)", of 2017.
+DOCKER = "https://download.docker.com/linux"
+DOCKERS_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 SYSTEM = re.compile(r"/(bin|boot|dev|etc|lib(32|64|x32)?|proc|root|run|sbin|sys|tmp|usr|var)?(/|\Z)")
 PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*){1,16}\Z")
+MIRROR = re.compile(
+    r"(https?://([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?|file://(?=/[^/]))(/[A-Za-z0-9_.~+-]+)*/?\Z"
+)
+FINGERPRINT = re.compile(r"[0-9A-F]{40}\Z")
 DAEMON_KEY = re.compile(r"[a-z][a-z0-9-]{0,63}\Z")
 
 
@@ -22,6 +29,21 @@ def _data_path(path: str) -> str:
     if SYSTEM.match(path) and not path.startswith("/var/"):
         raise ValueError(f"{path} is the system's own")
     return path
+
+
+def _mirror(url: str) -> str:
+    if "@" in url:
+        raise ValueError("names a user: put name and password into /etc/apt/auth.conf.d on the nodes, never here")
+    if not MIRROR.match(url):
+        raise ValueError("must be a URL of https, http or file, as https://mirror.hospital.example/docker")
+    return url.rstrip("/")
+
+
+def _key(fingerprint: str) -> str:
+    plain = "".join(fingerprint.split()).upper()
+    if not FINGERPRINT.match(plain):
+        raise ValueError("must be a key's whole fingerprint, 40 of 0-9 and A-F, as gpg --show-keys prints it")
+    return plain
 
 
 def _daemon(keys: dict[str, Any]) -> dict[str, Any]:
@@ -66,9 +88,21 @@ class Docker(Strict):
     source: Literal["distribution", "docker-ce"] = Field(
         default="distribution", description="where an engine comes from on a node that has none"
     )
+    mirror: Annotated[StrictStr, Field(max_length=500), AfterValidator(_mirror)] = Field(
+        default=DOCKER, description="where docker-ce comes from: Docker's own place, or a mirror laid out alike"
+    )
+    key: Annotated[StrictStr, Field(max_length=100), AfterValidator(_key)] = Field(
+        default=DOCKERS_KEY, description="fingerprint of the key that signs it; any other is refused"
+    )
     daemon: Annotated[dict[StrictStr, JsonValue], AfterValidator(_daemon)] = Field(
         default={}, description="keys merged into /etc/docker/daemon.json; null removes one"
     )
+
+    @model_validator(mode="after")
+    def _mirrors_something(self) -> Docker:
+        if self.source == "distribution" and (self.mirror, self.key) != (DOCKER, DOCKERS_KEY):
+            raise ValueError("mirror and key are docker-ce's: set source: docker-ce too, or leave them out")
+        return self
 
 
 class Sources(Strict):

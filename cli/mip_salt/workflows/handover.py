@@ -18,8 +18,7 @@ from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION
 TEMPLATE = Path(__file__).with_name("handover.md")
 BLANK = "_" * 22
 PLACES = {"master": "the master", "ui": "the web front end", "worker": "a worker"}
-ENGINES = {"distribution": "the distribution's docker.io", "docker-ce": "docker-ce from download.docker.com"}
-REPOSITORY = "docker.list and docker.asc in /etc/apt"
+REPOSITORY = "mip-docker.list and mip-docker.gpg in /etc/apt"
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def handover(folder: Folder, node: str, *, user: str = "mipadmin", by_password: 
     settings = federation.settings
     role = str(role_of(node))
     kind = pinned[0].name if pinned else "ED25519"
+    own = settings.docker.source == "docker-ce"
     text = _filled(
         federation=folder.name,
         id=node,
@@ -90,8 +90,8 @@ def handover(folder: Folder, node: str, *, user: str = "mipadmin", by_password: 
         data_user=settings.data.user,
         data_group=settings.data.group,
         groups=", ".join(settings.data.groups),
-        engine=ENGINES[settings.docker.source],
-        repository="" if settings.docker.source == "distribution" else REPOSITORY,
+        engine=f"docker-ce from {settings.docker.mirror}" if own else "the distribution's docker.io",
+        repository=REPOSITORY if own else "",
         daemon=", ".join(sorted(settings.docker.daemon)),
         hosts=settings.hosts,
         time_sync=settings.time_sync,

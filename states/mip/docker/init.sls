@@ -14,7 +14,7 @@ mip-docker-installed:
     - packages: [docker-ce, docker-ce-cli, containerd.io]
     - optional: [docker-compose-plugin]
     - require:
-      - file: mip-docker-repository-list
+      - mip_apt: mip-docker-repository
 {%- else %}
     - name: docker.io
     - packages: [docker.io]
