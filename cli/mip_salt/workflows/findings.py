@@ -8,7 +8,7 @@ from enum import Enum
 
 from mip_salt.federation.model import Federation
 from mip_salt.federation.seen import Disk, Sighting
-from mip_salt.remote.downlevel import OLDEST as PYTHON_FROM
+from mip_salt.remote.salt_sources import OLDEST as PYTHON_FROM
 
 # CVE-2023-28840: below these the engine's overlay networks may carry data in clear.
 SAFE_ENGINES = ((23, 0, 3), (20, 10, 24))
