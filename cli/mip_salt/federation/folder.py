@@ -87,8 +87,14 @@ class Folder:
         return self.entries / f"{node}.sls"
 
     def exists(self) -> bool:
-        """Say whether a federation was begun here."""
-        return self.document.is_file()
+        """Say whether a federation was begun here.
+
+        Raises Damaged if that is another user's, who keeps it to himself.
+        """
+        try:
+            return self.document.is_file()
+        except PermissionError:
+            raise _anothers(self.path) from None
 
     def check_path(self) -> None:
         """Raise UsageError for a name or a path that cannot work."""
@@ -147,17 +153,29 @@ class Folder:
             if not stat.S_ISDIR(found.st_mode):
                 raise Damaged(f"{part} is not a folder", hint="Move it away; mip-salt makes it anew.")
             if found.st_uid != os.geteuid():
-                raise Damaged(f"{part} belongs to another user (uid {found.st_uid})", hint="Run mip-salt as its owner.")
+                raise _anothers(part)
             if found.st_mode & 0o077:
                 raise Damaged(f"{part} can be read by others", hint=f"Look at who could have, then: chmod 700 {part}")
 
 
 def all_folders(root: Path) -> list[Folder]:
-    """Return the federations under a root, by name."""
+    """Return the federations under a root, by name; those that other users keep to themselves are left out."""
     try:
-        return [f for f in map(Folder, sorted(root.iterdir())) if NAME.match(f.name) and f.exists()]
+        return [folder for folder in map(Folder, sorted(root.iterdir())) if _is_ours(folder)]
     except OSError:
         return []
+
+
+def _is_ours(folder: Folder) -> bool:
+    """Say whether a folder is that of a federation that this user may enter."""
+    try:
+        return bool(NAME.match(folder.name)) and folder.exists()
+    except Damaged:
+        return False
+
+
+def _anothers(path: Path) -> Damaged:
+    return Damaged(f"{path} belongs to another user", hint="Run mip-salt as its owner, or with sudo, which does that.")
 
 
 def choose(name: str | None, root: Path, environ: Mapping[str, str], cwd: Path, *, must_exist: bool = True) -> Folder:
@@ -179,7 +197,7 @@ def choose(name: str | None, root: Path, environ: Mapping[str, str], cwd: Path, 
             )
         return folder
     for here in (cwd, *cwd.parents):
-        if Folder(here).exists() and NAME.match(here.name):
+        if _is_ours(Folder(here)):
             return Folder(here)
     if len(known) == 1:
         return known[0]
