@@ -221,7 +221,8 @@ def test_a_forced_pair_is_installed_and_told_to_be_unvalidated(folder, upstreams
     mip, exareme = upstreams
     names = {"version": ("24.3.0", "7.1.0"), "branch": ("dev", "dev"), "commit": (exareme.at("24.5.0"), mip.at("dev"))}
     _, notes = install(folder, upstreams, wanted=pair(kind, *names[kind]))
-    assert whole(folder) == "MIP {1} with exareme {0}".format(*names[kind])
+    shown = [name[:12] for name in names[kind]]
+    assert whole(folder) == "MIP {1} with exareme {0}".format(*shown)
     assert "not validated together; that MIP was validated with exareme 24.5.1" in notes[0]
 
 
@@ -247,6 +248,12 @@ def test_what_does_not_resolve_lists_what_exists_and_changes_nothing(folder, ups
     assert lists in refused.value.hint
     assert refused.value.exit_code == 2
     assert not folder.versions.exists()
+
+
+def test_what_cannot_be_deployed_is_said_to_be_on_kubernetes_only_since_it_is(folder, own_upstreams):
+    own_upstreams[0].commit({"README.md": "\n"}, tag="5.0.0")
+    with pytest.raises(UsageError, match=r"MIP 5.0.0 cannot be deployed by mip-salt: .* and no Federation/\Z"):
+        install(folder, own_upstreams, "5.0.0")
 
 
 def test_a_candidate_can_be_forced(folder, upstreams):

@@ -98,8 +98,8 @@ def show(request: Request) -> int:
         ("MIP", "EXAREME", "INSTALLED", ""),
         [
             (
-                one.mip.name,
-                one.exareme.name,
+                str(one.mip),
+                str(one.exareme),
                 one.made[:16].replace("T", " "),
                 "in use" if one.id == now.id else "--rollback goes there" if one.id == now.before else "kept",
             )
@@ -164,7 +164,7 @@ def check(request: Request, /, offline: bool, **options: Any) -> int:
         terminal.success(f"{now}: all files are as they were installed")
     if now.exareme.name != now.validated:
         terminal.warning(
-            f"They were not validated together: MIP {now.mip.name} was with exareme {now.validated or '?'}."
+            f"They were not validated together: MIP {now.mip} was with exareme {now.validated or '?'}."
         )
     if asked:
         terminal.warning(

@@ -10,7 +10,12 @@ from mip_salt.printable import printable
 KEPT = "What was installed before is untouched."
 # Words of git 2.32 to 2.47, curl and OpenSSH, in the order in which they are looked for.
 MEANINGS: tuple[tuple[str, type[MipError], str, str], ...] = (
-    ("No space left on device", Damaged, "this machine's disk is full", f"Free some space, then run it again. {KEPT}"),
+    (
+        "No space left on device",
+        Damaged,
+        "this machine's disk is full",
+        f"Free some space (mip-salt doctor says where), then run it again. {KEPT}",
+    ),
     (
         "dubious ownership",
         Damaged,
@@ -92,7 +97,7 @@ def explained(tail: str, source: str, *, local: bool = False, silent: float = 0)
 
 def _last_words(tail: str) -> str:
     """Return the first complaint of ssh or git, or its last line, made inert."""
-    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    lines = [re.sub(r"unable to access '[^']*': ", "", line.strip()) for line in tail.splitlines() if line.strip()]
     for who in ("ssh", "fatal|error"):  # what ssh says is the reason of what git then says
         found = next(filter(None, (re.match(rf"(?:{who}): +(.*)", line) for line in lines)), None)
         if found:

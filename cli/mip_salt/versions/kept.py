@@ -49,7 +49,7 @@ class Installed:
     shape: int = SHAPE
 
     def __str__(self) -> str:
-        return f"MIP {self.mip.name} with exareme {self.exareme.name}"
+        return f"MIP {self.mip} with exareme {self.exareme}"
 
     @property
     def versions(self) -> Versions:
@@ -126,7 +126,7 @@ def staging(folder: Folder) -> Iterator[Path]:
 def seal(folder: Folder, path: Path, pair: Pair, sources: Mapping[str, str], before: str) -> Installed:
     """Make what was staged a version, durably; nothing uses it yet."""
     highest = max((_number(one.name) for one in folder.versions.iterdir() if NAME.match(one.name)), default=0)
-    name = f"{highest + 1}-{_slug(f'mip-{pair.mip.name}-exareme-{pair.exareme.name}')}"
+    name = f"{highest + 1}-{_slug(f'mip-{pair.mip}-exareme-{pair.exareme}')}"
     made = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     new = Installed(name, pair.mip, pair.exareme, pair.validated, pair.compose, dict(sources), before, made)
     (path / ABOUT).write_text(json.dumps(asdict(new), indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -16,6 +16,9 @@ class Pin:
     name: str
     commit: str
 
+    def __str__(self) -> str:
+        return self.commit[:12] if self.name == self.commit else self.name
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -35,4 +38,4 @@ class Pair:
     compose: str
 
     def __str__(self) -> str:
-        return f"MIP {self.mip.name} with exareme {self.exareme.name}"
+        return f"MIP {self.mip} with exareme {self.exareme}"

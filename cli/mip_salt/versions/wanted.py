@@ -12,12 +12,13 @@ from mip_salt.federation.problems import did_you_mean
 from mip_salt.printable import printable
 from mip_salt.versions import needs
 from mip_salt.versions.pair import Pair, Pin
-from mip_salt.versions.releases import Release, is_stable, look, newest_first, releases
+from mip_salt.versions.releases import Release, age, is_stable, look, newest_first, releases
 from mip_salt.versions.upstream import COMMIT, Upstream, only_commit
 
 Kind = Literal["version", "branch", "commit"]
 FORCE = "--force-install-unstable"
 LISTED = 12
+KUBERNETES = "8.0.0"  # from here on MIP is deployed on it; 5.0.0 and earlier had no Federation/ either
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def _chosen(pair: Pair) -> Choice:
 
 
 def _kubernetes(release: Release) -> str:
-    return "; it is deployed on Kubernetes" if "Federation" in release.why_not and "EXAREME" in release.why_not else ""
+    bare = "Federation" in release.why_not and "EXAREME" in release.why_not
+    return "; it is deployed on Kubernetes" if bare and age(release.name) >= age(KUBERNETES) else ""
 
 
 def _release(mip: Upstream, name: str, *, unstable: bool) -> Release:
@@ -207,13 +209,15 @@ def _near(name: str, known: Iterable[str]) -> str:
 def _have(upstream: Upstream, kind: Kind = "version") -> str:
     """Say what a source has of what did not resolve, newest first."""
     refs = upstream.refs
-    if kind == "commit":
-        tips = [f"{commit} ({name})" for name, commit in (*refs.branches.items(), *refs.tags.items())]
-        return "\n".join([f"{upstream.project} is, at the ends of its branches and at its tags:", *tips[:LISTED]])
     if kind == "branch":
         return _listed(f"{upstream.project} has the branches", sorted(refs.branches))
-    names = newest_first(refs.tags)
-    return _listed(f"{upstream.project} has", [*names, *sorted(set(refs.tags) - set(names))])
+    newest = newest_first(refs.tags)
+    tags = [*newest, *sorted(set(refs.tags) - set(newest))]
+    if kind == "commit":
+        known = [*((name, refs.tags[name]) for name in tags), *refs.branches.items()]
+        told = (f"{commit} ({name})" for name, commit in known[:LISTED])
+        return "\n".join([f"{upstream.project} is, at its tags and at the ends of its branches:", *told])
+    return _listed(f"{upstream.project} has", tags)
 
 
 def _listed(what: str, names: list[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mip_salt.errors import MipError
 from mip_salt.versions.git import Git
+from mip_salt.versions.git_errors import KEPT
 from mip_salt.versions.source import Project, source_of
 from mip_salt.workflows.findings import Finding, Level
 
@@ -26,7 +27,8 @@ def source(project: Project, text: str) -> Iterator[Finding]:
         elif not Path(found.text).is_file():
             raise FileNotFoundError(found.text)
     except (MipError, OSError) as err:
-        remedy = getattr(err, "hint", "") or "install takes a folder or a git bundle too, for a site without a network."
+        remedy = getattr(err, "hint", "").removesuffix(KEPT).strip()
+        remedy = remedy or "install takes a folder or a git bundle too, for a site without a network."
         yield Finding("source", Level.WARN, f"{project}: {getattr(err, 'message', err)}", remedy)
         return
     yield Finding("source", Level.OK, f"{project}: {found.text}")
