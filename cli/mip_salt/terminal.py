@@ -7,16 +7,18 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console, Group
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from mip_salt.errors import MipError, UsageError
 from mip_salt.keyboard import read_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 STYLES = {
     "ok": "green",
@@ -36,7 +38,15 @@ STYLES = {
 Cell = str | tuple[str, str]
 
 
+def _text(text: str, style: str = "") -> Text:
+    from rich.text import Text  # rich takes as long to import as a node to answer: only who draws needs it
+
+    return Text(text, style=style)
+
+
 def _grid(columns: Sequence[str], rows: Iterable[Sequence[Cell]], kind_column: int | None) -> Table:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -45,11 +55,18 @@ def _grid(columns: Sequence[str], rows: Iterable[Sequence[Cell]], kind_column: i
         style = STYLES.get(kind, "") if isinstance(kind, str) else ""
         table.add_row(
             *(
-                Text(*cell) if isinstance(cell, tuple) else Text(cell, style=style if i == kind_column else "")
+                _text(*cell) if isinstance(cell, tuple) else _text(cell, style=style if i == kind_column else "")
                 for i, cell in enumerate(row)
             )
         )
     return table
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Return a console; markup and highlighting are off: node text must never be read as instructions to it."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 class Terminal:
@@ -71,14 +88,20 @@ class Terminal:
         interactive: bool = True,
         assume_yes: bool = False,
     ) -> None:
-        # Markup and highlighting are off: node text must never be read as instructions to the terminal.
-        common: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
-        self.out = Console(**common)
-        self.err = Console(stderr=True, **common)
         self.json_output = json_output
         self.verbosity = verbosity
         self.assume_yes = assume_yes
         self.interactive = interactive and sys.stdin.isatty()
+
+    @cached_property
+    def out(self) -> Console:
+        """Return where data go."""
+        return _console()
+
+    @cached_property
+    def err(self) -> Console:
+        """Return where everything else goes."""
+        return _console(stderr=True)
 
     def say(self, text: str = "", style: str = "") -> None:
         """Say something on the way, unless quiet."""
@@ -95,11 +118,11 @@ class Terminal:
             width = max(self.err.width - max(own, indent), 20)
             parts = textwrap.wrap(line.strip(), width, break_long_words=False, break_on_hyphens=False)
             if not self.err.is_terminal or len(parts) < 2:
-                self.err.print(Text(line, style=style))
+                self.err.print(_text(line, style=style))
                 continue
             first, *rest = parts
             for part in (" " * own + first, *(" " * max(own, indent) + part for part in rest)):
-                self.err.print(Text(part, style=style))
+                self.err.print(_text(part, style=style))
 
     def title(self, text: str) -> None:
         """Begin a part."""
@@ -129,17 +152,17 @@ class Terminal:
 
     def command(self, command: str) -> None:
         """Show the command that does it again, on one line, to be copied."""
-        self.err.print(Text(f"  Again: {command}"))
+        self.err.print(_text(f"  Again: {command}"))
 
     def data(self, text: str) -> None:
         """Print what the command was asked for."""
-        self.out.print(Text(text))
+        self.out.print(_text(text))
 
     def report(self, text: str, remedy: str, style: str) -> None:
         """Print one thing that was looked at, and under it what to do about it."""
-        self.out.print(Text(text, style=style))
+        self.out.print(_text(text, style=style))
         for number, line in enumerate(filter(None, remedy.split("\n"))):
-            self.out.print(Text(f"    {line}" if number else f"  → {line}"))
+            self.out.print(_text(f"    {line}" if number else f"  → {line}"))
 
     def raw(self, text: str) -> None:
         """Print one value exactly as it is, and a newline; rich would expand tabs and drop control characters."""
@@ -159,13 +182,16 @@ class Terminal:
 
         All of it is gone at the end.
         """
-        if not self.out.is_terminal or self.out.is_dumb_terminal or self.json_output or self.verbosity < 0:
+        if self.json_output or self.verbosity < 0 or not self.out.is_terminal or self.out.is_dumb_terminal:
             yield None
             return
+        from rich.console import Group
+        from rich.live import Live
+
         with Live(console=self.out, auto_refresh=False, transient=True, vertical_overflow="ellipsis") as drawn:
 
             def show(columns: Sequence[str], rows: Iterable[Sequence[Cell]], lines: Iterable[str]) -> None:
-                drawn.update(Group(_grid(columns, rows, None), *map(Text, lines)), refresh=True)
+                drawn.update(Group(_grid(columns, rows, None), *map(_text, lines)), refresh=True)
 
             yield show
 
@@ -176,16 +202,19 @@ class Terminal:
         A row's second cell is its kind, which colours it. The rows are gone at the end: a table follows them. Nothing
         is drawn by a thread of its own: work goes on in forks, and a fork with threads may find a lock held.
         """
-        if not self.err.is_terminal or self.err.is_dumb_terminal or self.json_output or self.verbosity < 0:
+        if self.json_output or self.verbosity < 0 or not self.err.is_terminal or self.err.is_dumb_terminal:
             yield None
             return
+        from rich.live import Live
+        from rich.table import Table
+
         with Live(console=self.err, auto_refresh=False, transient=True, vertical_overflow="ellipsis") as drawn:
 
             def show(rows: Sequence[Sequence[str]]) -> None:
                 grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
                 for row in rows:
                     grid.add_row(
-                        *(Text(cell, style=STYLES.get(row[1], "") if i == 1 else "") for i, cell in enumerate(row))
+                        *(_text(cell, style=STYLES.get(row[1], "") if i == 1 else "") for i, cell in enumerate(row))
                     )
                 drawn.update(grid, refresh=True)
 

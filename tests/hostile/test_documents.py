@@ -11,7 +11,8 @@ from mip_salt.errors import Damaged, MipError, UsageError
 from mip_salt.federation.address import join_address, split_address, valid_hostname
 from mip_salt.federation.document import parse, put_node
 from mip_salt.federation.fingerprint import FINGERPRINT, valid_fingerprint
-from mip_salt.federation.model import Federation, Node, role_of
+from mip_salt.federation.model import Federation, Node
+from mip_salt.federation.node_ids import role_of
 from mip_salt.federation.nodes_file import NodesFile, parse_nodes_file
 from mip_salt.printable import printable
 from mip_salt.renderers.mip_roster import parse as parse_roster

@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from incumbents import ANSIBLE, VAULT_PASSWORD, brain, seal
 from mip_salt.errors import MipError
-from mip_salt.federation.model import NODE_ID
+from mip_salt.federation.node_ids import NODE_ID
 from mip_salt.federation.nodes_file import NodesFile, parse_nodes_file
 from mip_salt.incumbent import ansible_vault, vault_values
 from mip_salt.incumbent.archive import read_archive

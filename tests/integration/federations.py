@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, role_of
+from mip_salt.federation.model import Federation
+from mip_salt.federation.node_ids import role_of
 from mip_salt.ssh.pins import read
 from wheelhouse import wheelhouse
 

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from mip_salt.errors import LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, Node, Role
+from mip_salt.federation.model import Federation, Node
+from mip_salt.federation.node_ids import Role
 from mip_salt.ssh import openssh, pins
 from mip_salt.ssh.channel import run
 from mip_salt.ssh.facts import FACTS, shell_command

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from mip_salt.errors import LoginRefused, NodeFailed, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, Node, Role
+from mip_salt.federation.model import Federation, Node
+from mip_salt.federation.node_ids import Role
 from mip_salt.ssh.facts import Facts
 from mip_salt.ssh.openssh import same_machine
 from mip_salt.ssh.verdict import Seen, verdict

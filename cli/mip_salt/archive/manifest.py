@@ -12,7 +12,7 @@ from mip_salt.archive.kept import MAX_FILE, MAX_FILES, MAX_TOTAL, is_clean, is_k
 from mip_salt.errors import Damaged
 from mip_salt.federation.folder import NAME
 from mip_salt.federation.kinds import Strict, matching
-from mip_salt.federation.model import NODE_ID
+from mip_salt.federation.node_ids import NODE_ID
 from mip_salt.federation.problems import problems
 
 FORMAT: Literal[1] = 1

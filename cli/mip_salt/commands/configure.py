@@ -54,7 +54,7 @@ def configure(request: Request, what: str, source: str | None, node: str | None)
         )
 
     from mip_salt.commands.configuring import configure_with
-    from mip_salt.federation.model import NODE_ID
+    from mip_salt.federation.node_ids import NODE_ID
     from mip_salt.questions.file import FileQuestions
     from mip_salt.questions.wizard import Wizard
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mip_salt.errors import MipError
-from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import NodeResult, exit_code
 
@@ -28,7 +27,7 @@ def document(
     disabled
         Ids of the nodes that were chosen and not asked, because they are disabled.
     """
-    from mip_salt.federation.model import order_of
+    from mip_salt.federation.node_ids import order_of
 
     rows = {result.id: _row(federation, result.id, str(result.kind), result) for result in results}
     rows |= {name: _row(federation, name, "disabled", None) for name in disabled}
@@ -55,6 +54,8 @@ def _row(federation: Federation, name: str, kind: str, result: NodeResult | None
 
 def show_nodes(request: Request, folder: Folder, results: Sequence[NodeResult]) -> None:
     """Show what a federation now is, and what to do next."""
+    from mip_salt.federation.document import load  # for the table of `status` the schema is not needed
+
     federation = load(folder)
     if request.json_output:
         request.terminal.document(document(request, federation, results))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mip_salt.federation.address import join_address
-from mip_salt.federation.model import role_of
+from mip_salt.federation.node_ids import role_of
 from mip_salt.printable import printable
 
 if TYPE_CHECKING:

@@ -54,8 +54,8 @@ def status(request: Request, nodes: tuple[str, ...], interval: float | None) -> 
       mip-salt -f brain status --watch
       mip-salt -f brain status --json
     """
-    from mip_salt.federation.document import load
     from mip_salt.federation.journal import noted
+    from mip_salt.federation.recall import recall
     from mip_salt.federation.select import select
     from mip_salt.remote.results import exit_code
     from mip_salt.vault.private_agent import identity_agent
@@ -63,7 +63,7 @@ def status(request: Request, nodes: tuple[str, ...], interval: float | None) -> 
 
     folder = request.folder()
     folder.check_private()
-    federation = load(folder)
+    federation = recall(folder)
     select(federation, nodes)  # a misspelt name is told before a passphrase is asked for
     with noted(folder, "status"), identity_agent(folder, request.passphrase(folder), "status") as agent:
         if interval:
@@ -81,11 +81,11 @@ def status(request: Request, nodes: tuple[str, ...], interval: float | None) -> 
 def _watch(request: Request, folder: Folder, nodes: tuple[str, ...], agent: Path, interval: float) -> int:
     """Watch until Ctrl-C; a federation that changes meanwhile is read again."""
     from mip_salt.errors import MipError
-    from mip_salt.federation.document import load
+    from mip_salt.federation.recall import recall
     from mip_salt.federation.select import select
     from mip_salt.workflows.status import Statuses
 
-    terminal, federation, before, problem = request.terminal, load(folder), None, ""
+    terminal, federation, before, problem = request.terminal, recall(folder), None, ""
     view = None
     try:
         with terminal.screen() as draw:
@@ -102,7 +102,7 @@ def _watch(request: Request, folder: Folder, nodes: tuple[str, ...], agent: Path
                 statuses.watch(interval, tick, TICK if draw else interval)
                 before, problem = statuses, ""
                 try:
-                    federation = load(folder)
+                    federation = recall(folder)
                     select(federation, nodes)
                 except MipError as err:
                     problem, federation = err.message, statuses.federation
@@ -152,7 +152,6 @@ class _View:
 
     def show(self) -> None:
         """Show it all, once."""
-        from mip_salt.commands.show import show_failure
         from mip_salt.commands.status_view import COLUMNS, block, line, trouble, word_of
         from mip_salt.federation.seen import now
 
@@ -160,6 +159,8 @@ class _View:
         if self.request.json_output:
             terminal.document(self._document())
             return
+        from mip_salt.commands.show import show_failure
+
         if self.table:
             terminal.table(COLUMNS, [line(row, moment) for row in rows])
         if self.blocks:
@@ -175,7 +176,7 @@ class _View:
 
     def _document(self) -> dict[str, object]:
         from mip_salt.commands.status_view import as_json
-        from mip_salt.federation.model import order_of
+        from mip_salt.federation.node_ids import order_of
         from mip_salt.federation.seen import now
 
         rows = sorted(self.statuses.rows.values(), key=lambda row: order_of(row.id))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from mip_salt.federation.address import join_address
-from mip_salt.federation.seen import Sighting
+from mip_salt.federation.seen import LastApply, Sighting
 from mip_salt.terminal import STYLES, Cell
 from mip_salt.workflows.findings import Finding, Level, disk_level, findings
 from mip_salt.workflows.status import NodeStatus
@@ -22,6 +23,7 @@ WORDS = {"ok": "reachable"}
 SHORT = re.compile(r" GNU/Linux| \([a-z ]+\)|(?<=\d\.\d\d)\.\d+| LTS")
 LEVELS = {Level.FAIL: "bold red", Level.WARN: "yellow"}
 UNKNOWN = "unknown"
+VERSIONS = ("mip", "exareme", "mip_commit", "exareme_commit")
 
 
 def word_of(row: NodeStatus) -> str:
@@ -174,16 +176,18 @@ def as_json(federation: Federation, row: NodeStatus, now: datetime) -> dict[str,
         "asked": _moment(row.asked, now),
         "seen": _moment(seen.at if seen else None, now),
         "asked_now": row.now,
-        "facts": seen.model_dump(mode="json", exclude={"at"}) if seen else None,
+        "facts": _without_time(seen) if seen else None,
         "troubles": [
             {"what": found.what, "level": str(found.level), "said": found.said, "remedy": found.remedy}
             for found in row.troubles
         ],
-        "apply": {**applied.model_dump(mode="json", exclude={"at"}), **(_moment(applied.at, now) or {})}
-        if applied
-        else None,
-        "versions": federation.versions.model_dump(mode="json"),
+        "apply": {**_without_time(applied), **(_moment(applied.at, now) or {})} if applied else None,
+        "versions": {name: getattr(federation.versions, name) for name in VERSIONS},
     }
+
+
+def _without_time(told: Sighting | LastApply) -> dict[str, Any]:
+    return {name: value for name, value in asdict(told).items() if name != "at"}
 
 
 def _moment(at: datetime | None, now: datetime) -> dict[str, Any] | None:

@@ -18,7 +18,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from mip_salt.errors import Damaged, MipError
 from mip_salt.federation.files import write_if_changed
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, Node, order_of
+from mip_salt.federation.model import Federation, Node
+from mip_salt.federation.node_ids import order_of
 from mip_salt.federation.problems import problems
 from mip_salt.printable import printable
 

@@ -72,6 +72,7 @@ class Folder:
     tmp = At("run", "tmp")
     lock = At("run", "lock")
     seen = At("run", "seen.json")
+    recalled = At("run", "federation.json")
     agent_socket = At("run", "ssh-agent.sock")
     unlocked = At("run", "unlocked")
     masters = At("run", "m")

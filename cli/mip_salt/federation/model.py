@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StrictStr, model_validator
@@ -11,38 +10,12 @@ from pydantic import AfterValidator, Field, StrictStr, model_validator
 from mip_salt.federation.address import valid_address, valid_hostname
 from mip_salt.federation.folder import NAME
 from mip_salt.federation.kinds import Strict, User, matching
+from mip_salt.federation.node_ids import NODE_ID, Role, order_of, role_of
 from mip_salt.federation.problems import did_you_mean
 from mip_salt.federation.settings import Settings
 
-NODE_ID = re.compile(r"(ms|ui|wk[1-9][0-9]{0,2})\Z")
 MACHINE_ID = re.compile(r"[0-9a-f]{32}\Z")
 COMMIT = re.compile(r"[0-9a-f]{40}\Z")
-
-
-class Role(str, Enum):
-    """What a node does in its federation."""
-
-    MASTER = "master"
-    UI = "ui"
-    WORKER = "worker"
-
-    def __str__(self) -> str:
-        return self.value
-
-
-def role_of(node: str) -> Role:
-    """Return the role that a node's id tells: ``ms`` master, ``ui`` ui, ``wkN`` worker.
-
-    Raises ValueError with the rule.
-    """
-    if not NODE_ID.match(node):
-        raise ValueError("a node's id is ms (master), ui, or wk1, wk2, … (workers)")
-    return {"ms": Role.MASTER, "ui": Role.UI}.get(node, Role.WORKER)
-
-
-def order_of(node: str) -> tuple[int, int]:
-    """Return the key that sorts ids as people read them: ms, ui, wk1, wk2, … wk10."""
-    return (0, 0) if node == "ms" else (1, 0) if node == "ui" else (2, int(node[2:]))
 
 
 def _one_line(text: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from typing import Any, TypeVar
 
 from mip_salt.errors import Damaged
 from mip_salt.federation.files import write_atomic
@@ -19,11 +19,11 @@ from mip_salt.federation.folder import Folder
 MAX_BYTES = 4 << 20
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+T = TypeVar("T")
 
 
-class Disk(_Frozen):
+@dataclass(frozen=True)
+class Disk:
     """The file system under one path.
 
     size, free
@@ -42,7 +42,8 @@ class Disk(_Frozen):
         return 100 * self.free / self.size if self.size else 0.0
 
 
-class Sighting(_Frozen):
+@dataclass(frozen=True)
+class Sighting:
     """What a node said of itself the last time it answered as the confirmed machine; None is unknown.
 
     at
@@ -57,7 +58,7 @@ class Sighting(_Frozen):
         By path.
     """
 
-    at: AwareDatetime
+    at: datetime
     hostname: str
     os: str
     arch: str
@@ -71,28 +72,26 @@ class Sighting(_Frozen):
     engine_version: str | None = None
     synced: bool | None = None
     skew: float | None = None
-    disks: dict[str, Disk] = {}
+    disks: dict[str, Disk] = field(default_factory=dict)
 
 
-class LastApply(_Frozen):
+@dataclass(frozen=True)
+class LastApply:
     """What came of a node's last apply."""
 
-    at: AwareDatetime
+    at: datetime
     kind: str
     changed: int = 0
     failed: int = 0
     seconds: float = 0.0
 
 
-class Known(_Frozen):
+@dataclass(frozen=True)
+class Known:
     """What is known of one node."""
 
     sighting: Sighting | None = None
     apply: LastApply | None = None
-
-
-class _Document(_Frozen):
-    nodes: dict[str, Known] = {}
 
 
 @dataclass(frozen=True)
@@ -124,13 +123,46 @@ def read(folder: Folder) -> Seen:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             return Seen({}, f"{path} is larger than {MAX_BYTES >> 20} MiB")
-        return Seen(_Document.model_validate_json(raw).nodes)
+        nodes = json.loads(raw, parse_constant=float)["nodes"]
+        return Seen({name: _known(row) for name, row in nodes.items()})
     except FileNotFoundError:
         return Seen({})
     except OSError as err:
         return Seen({}, f"{path} cannot be read: {err.strerror}")
-    except ValidationError:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Seen({}, f"{path} is damaged")
+
+
+def _known(row: Mapping[str, Any]) -> Known:
+    sighting, apply = row.get("sighting"), row.get("apply")
+    return Known(sighting and _checked(Sighting, sighting), apply and _checked(LastApply, apply))
+
+
+def _checked(kind: type[T], row: Mapping[str, Any]) -> T:
+    """Return what a part of the cache tells; fields of a later version are left out.
+
+    Raises ValueError, KeyError or TypeError for what is missing or of another type.
+    """
+    return kind(**{one.name: _value(str(one.type), row[one.name]) for one in fields(kind) if one.name in row})  # type: ignore[arg-type]
+
+
+def _value(kind: str, value: Any) -> Any:
+    """Return a value that has the type that a field is declared with."""
+    kind, _, optional = kind.partition(" | ")
+    if value is None and optional:
+        return None
+    if kind == "datetime":
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))  # Z was written by our versions before 0.2
+        if moment.tzinfo is None:
+            raise ValueError("a time without its zone")
+        return moment
+    if kind.startswith("dict"):
+        return {str(path): _checked(Disk, disk) for path, disk in value.items()}
+    if kind == "float" and type(value) in (int, float) and math.isfinite(value):
+        return float(value)
+    if type(value).__name__ != kind:
+        raise TypeError(f"not {kind}")
+    return value
 
 
 def note(
@@ -143,9 +175,9 @@ def note(
 
     def add(nodes: dict[str, Known]) -> None:
         for name, sighting in (sightings or {}).items():
-            nodes[name] = nodes.get(name, Known()).model_copy(update={"sighting": sighting})
+            nodes[name] = replace(nodes.get(name, Known()), sighting=sighting)
         for name, apply in (applies or {}).items():
-            nodes[name] = nodes.get(name, Known()).model_copy(update={"apply": apply})
+            nodes[name] = replace(nodes.get(name, Known()), apply=apply)
 
     return _change(folder, add) if sightings or applies else True
 
@@ -160,7 +192,8 @@ def _change(folder: Folder, change: Callable[[dict[str, Known]], object]) -> boo
         with _alone(folder):
             nodes = dict(read(folder).nodes)
             change(nodes)
-            write_atomic(folder.seen, json.dumps(_Document(nodes=nodes).model_dump(mode="json"), indent=1))
+            told = {"nodes": {name: asdict(known) for name, known in nodes.items()}}
+            write_atomic(folder.seen, json.dumps(told, indent=1, default=datetime.isoformat))
     except (OSError, Damaged):
         return False
     return True

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mip_salt.errors import UsageError
 from mip_salt.federation.address import join_address, split_address
-from mip_salt.federation.model import Federation
 from mip_salt.printable import printable
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
 
 
 def select(federation: Federation, wanted: Sequence[str], roles: Sequence[str] = ()) -> list[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, Node
 from mip_salt.federation.templates import filled
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation, Node
 
 
 def ssh_options(folder: Folder, federation: Federation, name: str, *, agent: Path | None = None) -> list[str]:

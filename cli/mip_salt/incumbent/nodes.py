@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from mip_salt.federation.address import valid_address, valid_hostname
 from mip_salt.federation.kinds import USER
-from mip_salt.federation.model import order_of
+from mip_salt.federation.node_ids import order_of
 from mip_salt.incumbent.flaws import Flaws
 from mip_salt.incumbent.hosts_ini import Host
 from mip_salt.incumbent.ssh_config import Block

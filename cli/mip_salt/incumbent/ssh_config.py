@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mip_salt.federation.model import NODE_ID
+from mip_salt.federation.node_ids import NODE_ID
 from mip_salt.incumbent.flaws import Flaws
 from mip_salt.printable import printable
 

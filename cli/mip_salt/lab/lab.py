@@ -13,7 +13,7 @@ from typing import Any
 
 from mip_salt.errors import Busy, Damaged, MipError, UsageError
 from mip_salt.federation.files import write_atomic
-from mip_salt.federation.model import NODE_ID, order_of
+from mip_salt.federation.node_ids import NODE_ID, order_of
 from mip_salt.lab import machine as machines
 from mip_salt.lab import network
 from mip_salt.lab.base import base_path, build, discard_all

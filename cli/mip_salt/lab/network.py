@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from mip_salt.errors import Damaged, UsageError
-from mip_salt.federation.model import NODE_ID, order_of
+from mip_salt.federation.node_ids import NODE_ID, order_of
 from mip_salt.lab.processes import PREFIX
 from mip_salt.lab.tools import call, succeeds
 from mip_salt.printable import printable

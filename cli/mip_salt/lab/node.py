@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 
 from mip_salt.errors import NodeFailed, Unreachable
-from mip_salt.federation.model import Role, role_of
+from mip_salt.federation.node_ids import Role, role_of
 from mip_salt.lab import machine as machines
 from mip_salt.lab import network
 from mip_salt.lab.base import USER

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mip_salt.errors import MipError, TrustRefused
-from mip_salt.federation.model import Access, Federation, Node, order_of
+from mip_salt.federation.model import Access, Federation, Node
+from mip_salt.federation.node_ids import order_of
 from mip_salt.federation.nodes_file import NodesFile, NodeWish
 from mip_salt.questions.fingerprints import ask_to_confirm, matching
 from mip_salt.questions.wish import Next, Removal, Wish

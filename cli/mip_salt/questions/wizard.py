@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from mip_salt.errors import LoginRefused, MipError, TrustRefused, UsageError
 from mip_salt.federation.address import join_address, split_address
 from mip_salt.federation.kinds import USER
-from mip_salt.federation.model import Access, Federation, Node, Role, role_of
+from mip_salt.federation.model import Access, Federation, Node
+from mip_salt.federation.node_ids import Role, role_of
 from mip_salt.questions.fingerprints import ask_to_confirm, matching
 from mip_salt.questions.wish import Next, Removal, Wish
 from mip_salt.terminal import Terminal

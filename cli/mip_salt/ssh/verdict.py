@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mip_salt.errors import Damaged, LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
 from mip_salt.federation.address import join_address
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation
 from mip_salt.printable import printable
 from mip_salt.ssh import pins
 from mip_salt.ssh import reach_words as words
@@ -29,6 +29,9 @@ UNREACHABLE = (
     (re.compile(r"banner exchange|invalid format|Bad remote protocol", re.I), words.NOT_SSH, words.PORT),
     (re.compile(r"closed by|reset by|kex_exchange", re.I), words.DROPPED, words.TOO_MANY),
 )
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import re
@@ -73,6 +72,8 @@ def open_identity(folder: Folder, passphrase: str) -> SSHKey:
 
 def give(agent_socket: Path, key: SSHKey) -> None:
     """Give the agent on a socket a key, over that socket alone."""
+    import asyncio
+
     import asyncssh
 
     async def add() -> None:

@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-
-import gnupg
+from typing import TYPE_CHECKING
 
 from mip_salt.errors import Damaged
+
+if TYPE_CHECKING:
+    import gnupg
 
 AGENT_CONF = """\
 # No prompt ever: what is not unlocked fails at once, also in parallel workers without a terminal.
@@ -36,6 +38,8 @@ def open_gpg(home: Path) -> gnupg.GPG:
     """
     if shutil.which("gpg") is None or shutil.which("gpg-connect-agent") is None:
         raise _missing()
+    import gnupg
+
     gpg = gnupg.GPG(gnupghome=str(home), env=environment(), options=["--no-tty"])
     gpg.encoding = "utf-8"  # its default, latin-1, breaks é in a passphrase (measured, python-gnupg 0.5.7)
     return gpg

@@ -8,8 +8,7 @@ import subprocess
 import time
 from functools import cached_property
 from pathlib import Path
-
-import gnupg
+from typing import TYPE_CHECKING
 
 from mip_salt.errors import Damaged, LoginRefused, MipError, TrustRefused, UsageError
 from mip_salt.federation.files import sync_folder, write_atomic
@@ -27,6 +26,9 @@ WHOLE = re.compile(
     rf"{HEADER}-----BEGIN PGP MESSAGE-----\n\n(?:[A-Za-z0-9+/]+=*\n)+(?:=[A-Za-z0-9+/]{{4}}\n)?"
     r"-----END PGP MESSAGE-----\n*"
 )
+
+if TYPE_CHECKING:
+    import gnupg
 
 
 class Vault:

@@ -6,16 +6,19 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mip_salt.errors import EXIT_CODES, Damaged, MipError, TrustRefused, Unreachable, worst
 from mip_salt.federation import seen
 from mip_salt.federation.address import join_address
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, Node
 from mip_salt.ssh import pins
 from mip_salt.ssh import reach_words as words
 from mip_salt.workflows.findings import Finding, Level, findings
 from mip_salt.workflows.status import ask
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation, Node
 
 CONNECT_SECONDS = 10.0
 STEPS = ("reachable", "host key", "login", "machine")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from mip_salt.federation.model import Federation
 from mip_salt.federation.seen import Disk, Sighting
 from mip_salt.remote.salt_sources import OLDEST as PYTHON_FROM
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
 
 # CVE-2023-28840: below these the engine's overlay networks may carry data in clear.
 SAFE_ENGINES = ((23, 0, 3), (20, 10, 24))

@@ -11,7 +11,8 @@ from mip_salt.federation.address import join_address
 from mip_salt.federation.document import load
 from mip_salt.federation.fingerprint import in_words
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, role_of
+from mip_salt.federation.model import Federation
+from mip_salt.federation.node_ids import role_of
 from mip_salt.ssh import pins
 from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION
 

@@ -13,7 +13,8 @@ from mip_salt.federation.document import load, parse, put_missing
 from mip_salt.federation.files import write_if_changed
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.journal import note
-from mip_salt.federation.model import Access, Node, role_of
+from mip_salt.federation.model import Access, Node
+from mip_salt.federation.node_ids import role_of
 from mip_salt.federation.nodes_file import NodesFile, NodeWish
 from mip_salt.incumbent.files import CONFIG
 from mip_salt.incumbent.nodes import Found

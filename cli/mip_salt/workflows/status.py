@@ -7,15 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mip_salt.errors import MipError
 from mip_salt.federation import seen
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, Node, order_of
+from mip_salt.federation.node_ids import order_of
 from mip_salt.federation.seen import LastApply, Sighting
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.ssh.openssh import Look, Looks, same_machine
 from mip_salt.workflows.findings import Finding, Level, measured_paths, troubles
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation, Node
 
 SECONDS = 20.0
 # The worst first; what is well but for a trouble comes between.

@@ -23,15 +23,15 @@ def check(request: Request, name: str) -> int:
     \b
       mip-salt -f brain node check wk1
     """
-    from mip_salt.federation.document import load
     from mip_salt.federation.journal import noted
+    from mip_salt.federation.recall import recall
     from mip_salt.federation.select import select
     from mip_salt.vault.private_agent import identity_agent
     from mip_salt.workflows.check import check_node, exit_code
 
     folder, terminal = request.folder(), request.terminal
     folder.check_private()
-    federation = load(folder)
+    federation = recall(folder)
     (chosen,) = select(federation, (name,))
     if not federation.nodes[chosen].enabled:
         terminal.warning(f"{chosen} is disabled: every other command leaves it out.")

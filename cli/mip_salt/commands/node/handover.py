@@ -28,7 +28,7 @@ def handover(request: Request, name: str, user: str, by_password: bool) -> None:
     from mip_salt.errors import UsageError
     from mip_salt.federation.document import load
     from mip_salt.federation.kinds import USER
-    from mip_salt.federation.model import NODE_ID
+    from mip_salt.federation.node_ids import NODE_ID
     from mip_salt.federation.select import select
     from mip_salt.workflows.handover import handover as sheet_of
 

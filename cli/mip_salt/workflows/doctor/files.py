@@ -12,6 +12,7 @@ from mip_salt.federation.folder import MAX_PATH, Folder
 from mip_salt.federation.generate import generated
 from mip_salt.printable import printable
 from mip_salt.ssh import pins
+from mip_salt.vault import masters
 from mip_salt.vault.keyring import Vault
 from mip_salt.vault.sealed import in_clear
 from mip_salt.workflows import staging, uninstall
@@ -71,6 +72,14 @@ def sockets(place: Path, folder: Folder | None) -> Iterator[Finding]:
         yield Finding("sockets", Level.WARN if fits else Level.FAIL, said, "Choose a shorter --root.")
     else:
         yield Finding("sockets", Level.OK, f"room for {left} bytes more in the path")
+    if folder and left >= 0 and not masters.fits(folder):
+        said = f"{path} is too long, or has odd letters, for connections that commands share: each logs in anew"
+        yield Finding(
+            "connections",
+            Level.WARN,
+            said,
+            "Restore the federation under a --root that is shorter, and of letters, digits, _, ., + and -.",
+        )
 
 
 def permissions(folder: Folder) -> Iterator[Finding]:
