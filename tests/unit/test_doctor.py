@@ -167,6 +167,13 @@ def test_a_path_without_room_for_sockets_is_told(tmp_path):
     assert "at most" in only(files.sockets(Path("/" + "r" * 60), None)).said
 
 
+@pytest.mark.parametrize(
+    ("path", "told"), [("/" + "r" * 70, ["sockets"]), ("/" + "r" * 71, ["sockets", "connections"])]
+)
+def test_a_path_without_room_for_connections_that_commands_share_is_told(path, told):
+    assert [found.what for found in files.sockets(Path("/"), Folder(Path(path)))] == told
+
+
 def test_a_federation_as_it_should_be_has_no_fault(brain):
     refresh(brain, load(brain))
     backup(brain, None)
