@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from integration.federations import BIN, FederationUnderTest, wish
+from mip_salt.vault.masters import control_path
+from waiting import until
 
 pytestmark = pytest.mark.lab
 
@@ -140,3 +143,95 @@ def test_a_watch_goes_on_when_a_node_dies_and_returns(brain, lab):
         wait_for(rounds, "wk1", "disabled")
         brain.cli("node", "enable", "wk1")
         wait_for(rounds, "wk1", "ok")
+
+
+def logins(node):
+    """Return how many logins a node's sshd has let in since it booted."""
+    return int(node.run("journalctl -b -o cat | grep -c 'Accepted publickey' || true"))
+
+
+def masters_of(federation):
+    return sorted(federation.folder.masters.iterdir()) if federation.folder.masters.is_dir() else []
+
+
+def listens(path):
+    call = ["ssh", "-F", "/dev/null", "-O", "check", "-o", f"ControlPath={path}", "master"]
+    return subprocess.run(call, capture_output=True, text=True)
+
+
+@pytest.fixture
+def opened(brain):
+    """The federation, with an open connection to each of its two nodes."""
+    brain.cli("vault", "lock")
+    brain.cli("vault", "unlock")
+    brain.cli("status")
+    assert len(masters_of(brain)) == 2
+    return brain
+
+
+def test_what_comes_next_goes_over_the_same_connection(opened, lab):
+    node = lab.node("wk1")
+    before = logins(node)
+    for _ in range(2):
+        opened.cli("status")
+    assert opened.cli("plan", "--node", "wk1", check=False).returncode in (0, 7)
+    assert logins(node) == before
+    opened.cli("node", "check", "wk1", check=False)  # which proves key and login anew
+    assert logins(node) == before + 1
+    assert len(masters_of(opened)) == 2
+
+
+def test_a_lock_closes_what_is_open(opened, lab):
+    paths = masters_of(opened)
+    opened.cli("vault", "lock")
+    try:
+        assert masters_of(opened) == []
+        assert all(listens(path).returncode for path in paths)
+        # Opened for one command alone, the vault leaves nothing behind.
+        assert opened.cli("status").returncode == 0
+        assert masters_of(opened) == []
+    finally:
+        opened.cli("vault", "unlock")
+
+
+def test_a_connection_whose_process_was_killed_is_made_anew(opened):
+    pids = {path: int(re.search(r"pid=(\d+)", listens(path).stderr)[1]) for path in masters_of(opened)}
+    for pid in pids.values():
+        os.kill(pid, signal.SIGKILL)
+    assert opened.cli("status").returncode == 0
+    assert all(listens(path).returncode == 0 for path in pids)
+
+
+def test_a_connection_that_leads_nowhere_is_given_up_for_the_truth(opened, lab):
+    node = lab.node("wk1")
+    node.cut()
+    try:
+        done = opened.cli("status", check=False)
+        assert done.returncode == 5
+        assert "wk1" in done.stderr
+        assert "is not reachable" in done.stderr
+        assert len(masters_of(opened)) == 1
+    finally:
+        node.heal()
+    assert opened.cli("status").returncode == 0
+
+
+def test_a_killed_run_leaves_no_session_on_the_node_and_the_connection_to_others(opened, lab):
+    node, path = lab.node("wk1"), control_path(opened.folder, opened.federation, "wk1")
+    call = [str(BIN / "mip-salt"), "-f", opened.name, "apply", "--node", "wk1"]
+    with subprocess.Popen(call, env=opened.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as apply:
+        assert until(lambda: node.run("pgrep -f zlib.decompress || true"), 30)
+        apply.kill()
+    assert until(lambda: not node.run("pgrep -f zlib.decompress || true"), 30)
+    assert listens(path).returncode == 0
+    before = logins(node)
+    assert opened.cli("status").returncode == 0
+    assert logins(node) == before
+
+
+def test_a_disabled_node_is_not_left_connected(opened):
+    opened.cli("node", "disable", "wk1")
+    try:
+        assert masters_of(opened) == []
+    finally:
+        opened.cli("node", "enable", "wk1")
