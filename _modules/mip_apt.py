@@ -262,7 +262,10 @@ def _put(path: str, content: bytes | None) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    if not os.path.isdir(os.path.dirname(path)):
+        os.makedirs(os.path.dirname(path))
+        # Apt reads keys as a user of its own, whatever the umask is here.
+        os.chmod(os.path.dirname(path), 0o755)  # noqa: S103
     handle, temporary = tempfile.mkstemp(prefix=".mip-", dir=os.path.dirname(path))
     with os.fdopen(handle, "wb") as target:
         target.write(content)

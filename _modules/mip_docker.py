@@ -24,7 +24,8 @@ from salt.exceptions import CommandExecutionError
 __virtualname__ = "mip_docker"
 
 SOCKET = "/var/run/docker.sock"
-ENGINE_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:/snap/bin"
+# A snap shows its docker on the PATH, and its dockerd nowhere.
+ENGINE_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:/snap/docker/current/bin"
 UNIT = "docker.service"
 VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})(?![0-9])")
 # CVE-2023-28840, -28841, -28842: before these, an encrypted overlay network may not be encrypted at all.

@@ -89,6 +89,11 @@ def running(name: str) -> dict[str, Any]:
         if not found["there"] and not __opts__["test"]:
             raise CommandExecutionError("none is installed")
         if found["version"] is None:
+            if found["there"] and not __salt__["mip_docker.has_unit"]():
+                raise CommandExecutionError(
+                    "it is stopped, and not docker.service's (a snap's, a tarball's?): start it by its own means, as "
+                    "snap start --enable docker, then apply again"
+                )
             ret["changes"]["engine"] = {"old": "stopped", "new": "running"}
         elif not __salt__["mip_docker.enabled"]():
             ret["changes"]["at boot"] = {"old": "stays off", "new": "starts"}

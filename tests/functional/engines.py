@@ -13,12 +13,13 @@ import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-# It notes every call, refuses to start with a daemon.json that says broken, and tells what `show` is told to tell.
+# It notes every call, refuses to start with a daemon.json that says broken, and tells what `show` is told to tell: of
+# what was started, what it is told for then.
 SYSTEMCTL = """#!/bin/sh
 echo "$*" >> {bin}/called
 case $1 in
 show) cat {bin}/units;;
-restart|enable) ! grep -s broken {daemon_json} >&2;;
+restart|enable) [ ! -e {bin}/started ] || mv {bin}/started {bin}/units; ! grep -s broken {daemon_json} >&2;;
 esac
 """
 APT = """#!/bin/sh
@@ -90,7 +91,7 @@ class Engine:
         if self._server:
             self._server.shutdown()
             self._server.server_close()
-        for path in (self.socket, self.restart_due, *(self.bin / name for name in ("called", "dockerd"))):
+        for path in (self.socket, self.restart_due, *(self.bin / name for name in ("called", "dockerd", "started"))):
             path.unlink(missing_ok=True)
         for path in (self.bin / "offers").iterdir():
             path.unlink()

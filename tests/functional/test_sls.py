@@ -106,7 +106,9 @@ def test_data_are_the_users_alone_and_no_password_is_set(tree):
     assert user["unless"] == [{"fun": "user.info", "name": "u"}]
     assert "shell" not in chunks["mip-data-user-groups"]
     assert (data["name"], data["user"], data["group"], data["mode"]) == ("/srv/d/brain", "u", "g", "0770")
-    assert not {"user", "group", "mode"} & set(chunks["mip-data-root-directory"])
+    above = chunks["mip-data-root-directory"]
+    assert (above["mode"], above["unless"]) == ("0755", [{"fun": "file.directory_exists", "path": "/srv/d"}])
+    assert not {"user", "group"} & set(above)
     master = chunks["mip-master-directory"]
     assert (master["name"], master["user"], master["mode"]) == ("/opt/mip", "u", "0770")
 

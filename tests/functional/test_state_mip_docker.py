@@ -125,7 +125,19 @@ def test_a_stopped_engine_would_be_started(node, engine):
     engine.install()
     ret = running(node, test=True)
     assert (ret.result, ret.changes) == (None, {"engine": {"old": "stopped", "new": "running"}})
-    assert engine.called == []
+    assert {call.split()[0] for call in engine.called} == {"show"}
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_a_stopped_engine_of_a_snap_or_a_tarball_is_left_to_its_own_means_and_no_second_one_installed(
+    node, engine, test
+):
+    engine.install()
+    engine.unit(load="not-found")
+    assert (installed(node, test=test).changes, asked_of_apt(engine)) == ({}, [])
+    ret = running(node, test=test)
+    assert (ret.result, ret.changes) == (False, {})
+    assert "start it by its own means, as snap start --enable docker" in ret.comment
 
 
 def test_one_that_does_not_start_is_a_failure_with_the_reason(node, engine):

@@ -39,7 +39,11 @@ mip-data-user-groups:
 mip-data-root-directory:
   file.directory:
     - name: {{ data['path'] | json }}
+    - mode: '0755'
     - makedirs: true
+    - unless:
+      - fun: file.directory_exists
+        path: {{ data['path'] | json }}
     - require:
       - mip_host: mip-host-verified
 
