@@ -16,7 +16,7 @@ OLDEST = (3, 8)
 FOREIGN = re.compile(
     r"salt/(?:netapi|runners|wheel|cluster|spm|metaproxy|daemons|cloud|beacons|engines|thorium|proxy|roster|tokens"
     r"|templates|ext/vsan|auth/[^_])"
-    r"|salt/client/(?!__init__|ssh/__init__|ssh/wrapper/__init__|ssh/state|mixins|netapi)"
+    r"|salt/client/(?!__init__|ssh/__init__|ssh/ssh_py_shim|ssh/wrapper/__init__|ssh/state|mixins|netapi)"
     r"|salt/(?:modules|states|grains)/(?:win_|mac_|macdefaults|macpackage|napalm|vsphere|vmware|vsan|junos|nxos|arista"
     r"|solaris|aix|smf_|zone|chocolatey|pkgng|pkgin|pkgutil|pw_|boto|aws|openstack|netacl|netntp|netsnmp|netusers"
     r"|idem|at_solaris|rbac_solaris|iosconfig|nixpkg|pacmanpkg|yumpkg|zypperpkg|rh_|rpm|kernelpkg_linux_yum"

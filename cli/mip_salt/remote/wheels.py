@@ -23,6 +23,7 @@ from mip_salt.remote.pip import download
 
 PINS = Path(__file__).with_name("node") / "libraries.txt"
 PIN = re.compile(r"^([\w.-]+)==([\w.]+) --hash=sha256:([0-9a-f]{64})$", re.MULTILINE)
+UNUSED = re.compile(r"/tests?/|^urllib3/contrib/")
 WHEELHOUSE = "MIP_SALT_WHEELHOUSE"
 
 
@@ -68,7 +69,7 @@ def ensure(place: Path, source: Path | None = None, on_progress: Callable[[str],
         `install bundle` fills a folder of the stick, and `install --from` gives that folder back as ``source``.
     source
         A folder that has the wheels, among any others; then no network is asked. Without it the folder that
-        ``MIP_SALT_WHEELHOUSE`` names; without that, pip downloads them (2 MB, some seconds), as this machine has
+        ``MIP_SALT_WHEELHOUSE`` names; without that, pip downloads them (3 MB, some seconds), as this machine has
         configured it.
     on_progress
         Called with a few words before anything is fetched.
@@ -88,12 +89,15 @@ def ensure(place: Path, source: Path | None = None, on_progress: Callable[[str],
 
 
 def sources(wheels: Iterable[Wheel]) -> dict[str, bytes]:
-    """Return the Python modules that are in wheels, by path; compiled ones fit one Python and one processor."""
+    """Return the Python modules that are in wheels, by path, and certifi's certificates.
+
+    Compiled modules fit one Python and one processor.
+    """
     found = {}
     for wheel in wheels:
         with zipfile.ZipFile(io.BytesIO(wheel.content)) as archive:
             for name in archive.namelist():
-                if name.endswith(".py") and "/test/" not in name:
+                if name.endswith((".py", ".pem")) and not UNUSED.search(name):
                     found[name] = archive.read(name)
     return found
 
