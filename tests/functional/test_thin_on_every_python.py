@@ -49,7 +49,7 @@ def test_salt_starts_and_knows_the_node(seen):
 
 def test_the_modules_that_nodes_work_with_are_loaded(seen):
     """Salt says of one that cannot be imported only that its functions are unknown."""
-    assert {"cmd", "cp", "file", "group", "host", "http", "ip", "pkg", "saltutil", "service", "state", "user"} <= set(
+    assert {"cmd", "cp", "file", "group", "hosts", "http", "ip", "pkg", "saltutil", "service", "state", "user"} <= set(
         seen["modules"]
     )
 
