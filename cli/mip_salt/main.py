@@ -23,6 +23,7 @@ COMMANDS = {
     "apply": "Bring the nodes to what the federation says.",
     "plan": "Say what apply would change.",
     "status": "Show how every node is.",
+    "check": "Try whether the nodes reach each other as the federation needs it.",
     "node": "Look after nodes: check, list, disable, rename, trust again, remove.",
     "ssh": "Open a shell on a node, or run a command there.",
     "vault": "Open, close, read and change the vault.",

@@ -69,6 +69,20 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
+def _wrap(console: Console, text: str, style: str, indent: int) -> None:
+    """Print lines; on a terminal they break between words, and what follows a break is indented."""
+    for line in text.split("\n"):
+        own = len(line) - len(line.lstrip())
+        width = max(console.width - max(own, indent), 20)
+        parts = textwrap.wrap(line.strip(), width, break_long_words=False, break_on_hyphens=False)
+        if not console.is_terminal or len(parts) < 2:
+            console.print(_text(line, style=style))
+            continue
+        first, *rest = parts
+        for part in (" " * own + first, *(" " * max(own, indent) + part for part in rest)):
+            console.print(_text(part, style=style))
+
+
 class Terminal:
     """The operator's terminal, or the pipe or file that stands for it.
 
@@ -113,16 +127,7 @@ class Terminal:
 
         Elsewhere a line stays one line, for whoever greps a log.
         """
-        for line in text.split("\n"):
-            own = len(line) - len(line.lstrip())
-            width = max(self.err.width - max(own, indent), 20)
-            parts = textwrap.wrap(line.strip(), width, break_long_words=False, break_on_hyphens=False)
-            if not self.err.is_terminal or len(parts) < 2:
-                self.err.print(_text(line, style=style))
-                continue
-            first, *rest = parts
-            for part in (" " * own + first, *(" " * max(own, indent) + part for part in rest)):
-                self.err.print(_text(part, style=style))
+        _wrap(self.err, text, style, indent)
 
     def title(self, text: str) -> None:
         """Begin a part."""
@@ -160,9 +165,9 @@ class Terminal:
 
     def report(self, text: str, remedy: str, style: str) -> None:
         """Print one thing that was looked at, and under it what to do about it."""
-        self.out.print(_text(text, style=style))
+        _wrap(self.out, text, style, indent=2)
         for number, line in enumerate(filter(None, remedy.split("\n"))):
-            self.out.print(_text(f"    {line}" if number else f"  → {line}"))
+            _wrap(self.out, f"    {line}" if number else f"  → {line}", "", indent=4)
 
     def raw(self, text: str) -> None:
         """Print one value exactly as it is, and a newline; rich would expand tabs and drop control characters."""

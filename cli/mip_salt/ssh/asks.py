@@ -17,6 +17,11 @@ UNWANTED = ("SSH_ASKPASS", "SSH_AUTH_SOCK", "DISPLAY")
 LATE, MUCH, MUTE, MISSING = "late", "much", "mute", "missing"
 
 
+def environment() -> dict[str, str]:
+    """Return the environment for ssh: nothing in it lets it ask anybody, or use another agent."""
+    return {key: value for key, value in os.environ.items() if key not in UNWANTED}
+
+
 @dataclass(frozen=True)
 class Ended:
     """What became of a program.
@@ -86,7 +91,7 @@ class Asks:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={key: value for key, value in os.environ.items() if key not in UNWANTED},
+                env=environment(),
                 cwd="/",  # what it leaves behind for others to use holds nobody's folder
                 start_new_session=True,
             )

@@ -53,9 +53,9 @@ async def check(
     """
     import asyncio
 
-    seen = _seen(folder, federation, name)
+    seen = seen_of(folder, federation, name)
     with Asks() as asks:
-        asks.start(name, _call(seen, FACTS, agent), timeout)
+        asks.start(name, ssh_call(seen, FACTS, agent), timeout)
         while not (done := asks.wait(0)):
             await asyncio.sleep(POLL_SECONDS)
     with _reproduced(seen):
@@ -108,7 +108,7 @@ class Looks:
         more = masters.options(path, fresh=fresh)
         if path and masters.there(path):
             self._masters[name] = path
-        call = _call(_seen(self.folder, self.federation, name), health_script(self.paths), self.agent, more)
+        call = ssh_call(seen_of(self.folder, self.federation, name), health_script(self.paths), self.agent, more)
         self._asks.start(name, call, self.timeout, first=FIRST_SECONDS if name in self._masters else None)
 
     def wait(self, patience: float) -> Iterator[tuple[str, Look | MipError]]:
@@ -124,7 +124,7 @@ class Looks:
                 masters.stop([master])
                 self.begin(name)
                 continue
-            seen = _seen(self.folder, self.federation, name)
+            seen = seen_of(self.folder, self.federation, name)
             try:
                 with _reproduced(seen):
                     yield name, self._look(seen, ended)
@@ -144,7 +144,8 @@ def _when(ended: Ended, marker: bytes) -> float | None:
     return next((when for count, when in ended.arrivals if count >= end), None) if marker in ended.out else None
 
 
-def _seen(folder: Folder, federation: Federation, name: str) -> Seen:
+def seen_of(folder: Folder, federation: Federation, name: str) -> Seen:
+    """Return what is tried, with the command that reproduces it."""
     return Seen(folder, federation, name, f"cd {shlex.quote(str(folder.path))} && salt-ssh -r {name} 'uname -n'")
 
 
@@ -158,7 +159,8 @@ def _reproduced(seen: Seen) -> Iterator[None]:
         raise
 
 
-def _call(seen: Seen, script: str, agent: Path | None, more: Sequence[str] = ()) -> list[str]:
+def ssh_call(seen: Seen, script: str, agent: Path | None, more: Sequence[str] = ()) -> list[str]:
+    """Return the call of the system's ssh that runs a script on a node, with the roster's options and more."""
     folder, federation, name = seen.folder, seen.federation, seen.name
     # A node's banner goes to stderr at a lower level, and could pass for a message of ssh's.
     return [
@@ -168,11 +170,16 @@ def _call(seen: Seen, script: str, agent: Path | None, more: Sequence[str] = ())
     ]
 
 
+def no_ssh(name: str) -> Damaged:
+    """Return the error that there is no ssh here."""
+    return Damaged("there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name)
+
+
 def _answer(seen: Seen, ended: Ended, timeout: float) -> bytes:
     """Return what a node said to a script; raise what it means if that is no answer."""
     name = seen.name
     if ended.why == MISSING:
-        raise Damaged("there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name)
+        raise no_ssh(name)
     if ended.why == LATE:
         raise Unreachable(
             f"no end of its answer in {timeout:g} s; gave up", node=name, hint="See by hand what keeps it."

@@ -97,7 +97,7 @@ def _host_key(folder: Folder, name: str) -> Finding:
 
 def _refusal(folder: Folder, node: Node, name: str, err: MipError, *, known: bool) -> Iterator[Finding]:
     """Yield the steps that went well before an error, and then the error."""
-    at = STEPS.index(_step(err))
+    at = STEPS.index(step_of(err))
     if not known and at > 0:
         yield Finding("reachable", Level.OK, f"through {node.bastion}")
     if at > 1:
@@ -107,7 +107,7 @@ def _refusal(folder: Folder, node: Node, name: str, err: MipError, *, known: boo
     yield Finding(STEPS[at], Level.FAIL, err.message, err.hint, kind=err.kind)
 
 
-def _step(err: MipError) -> str:
+def step_of(err: MipError) -> str:
     """Return which of the first steps an error belongs to; those before it went well."""
     if isinstance(err, TrustRefused):
         return "host key" if "host key" in err.message else "machine"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mip_salt.errors import Damaged
 from mip_salt.federation.address import join_address
@@ -15,6 +14,7 @@ from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import role_of
 from mip_salt.ssh import pins
 from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION
+from mip_salt.workflows.page import filled_page
 
 TEMPLATE = Path(__file__).with_name("handover.md")
 BLANK = "_" * 22
@@ -59,7 +59,8 @@ def handover(folder: Folder, node: str, *, user: str = "mipadmin", by_password: 
     role = str(role_of(node))
     kind = pinned[0].name if pinned else "ED25519"
     own = settings.docker.source == "docker-ce"
-    text = _filled(
+    text = filled_page(
+        TEMPLATE,
         federation=folder.name,
         id=node,
         role=role,
@@ -121,11 +122,3 @@ def _two_lines(words: str) -> tuple[str, str]:
     each = words.split()
     half = len(each) // 2
     return " ".join(each[:half]), " ".join(each[half:])
-
-
-def _filled(**values: Any) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    # The sheet is Markdown, shown to people; what is filled in was validated when it was written down.
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
-    return environment.from_string(TEMPLATE.read_text("utf-8")).render(**values)

@@ -1,0 +1,118 @@
+"""Talk with a program on a node, over the system's ssh; it has the connection's life, and not a moment more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
+
+from mip_salt.errors import MipError, NodeFailed, Unreachable
+from mip_salt.ssh.asks import environment
+from mip_salt.ssh.openssh import no_ssh, ssh_call
+from mip_salt.ssh.verdict import Seen, verdict
+
+MAX_LINE = 64 * 1024
+MAX_BYTES = 4 * 1024 * 1024
+SSH_FAILED = 255
+# Seconds that ssh may take to end once the program's stdin is closed; then it is killed.
+GRACE = 3.0
+
+
+class Dialogue:
+    """One program on one node: what it is told, and the lines that it says.
+
+    seen
+        The node, and what reproduces a failure.
+    """
+
+    def __init__(self, seen: Seen, process: Process) -> None:
+        self.seen, self._process = seen, process
+        self._in = cast(asyncio.StreamWriter, process.stdin)
+        self._out, self._err = cast(asyncio.StreamReader, process.stdout), cast(asyncio.StreamReader, process.stderr)
+        self._errors = asyncio.ensure_future(self._stderr())
+
+    @classmethod
+    async def begin(cls, seen: Seen, script: str, agent: Path | None) -> Dialogue:
+        """Start a script on a node by the system's ssh, with the roster's options and the identity.
+
+        Raises Damaged if there is no ssh on this machine.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *ssh_call(seen, script, agent),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                env=environment(),
+                cwd="/",
+                limit=MAX_LINE,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise no_ssh(seen.name) from None
+        return cls(seen, process)
+
+    async def say(self, data: bytes) -> None:
+        """Give the program data; one that has ended is found out by whoever reads its lines."""
+        with suppress(ConnectionError):
+            self._in.write(data)
+            await self._in.drain()
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Yield its lines, without their ends.
+
+        Raises Unreachable, LoginRefused or TrustRefused as ssh ends, NodeFailed if it says too much.
+        """
+        count = 0
+        try:
+            while line := await self._out.readline():
+                count += len(line)
+                if count > MAX_BYTES:
+                    raise ValueError
+                yield line.rstrip(b"\n")
+        except ValueError:  # of readline's too
+            raise NodeFailed(
+                f"said more than {MAX_BYTES} bytes, or a line of more than {MAX_LINE}; gave up",
+                node=self.seen.name,
+                hint="See by hand what it prints.",
+                command=self.seen.command,
+            ) from None
+        raise await self._ended()
+
+    async def _ended(self) -> MipError:
+        status, said = await self._process.wait(), await self._errors
+        if status == 0:
+            return Unreachable(
+                "the connection ended before its time",
+                node=self.seen.name,
+                hint="Run it again; if it happens again, look at the node's sshd (journalctl -u ssh).",
+                command=self.seen.command,
+            )
+        return verdict(self.seen, said, SSH_FAILED if status < 0 else status)
+
+    async def _stderr(self) -> bytes:
+        said = b""
+        while chunk := await self._err.read(8192):
+            said = (said + chunk)[-MAX_LINE:]
+        return said
+
+    async def end(self) -> None:
+        """Close the program's stdin, at which it ends; kill ssh, with a bastion's, if it does not follow."""
+        process = self._process
+        self._in.close()
+        try:
+            await asyncio.wait_for(self._rest(), GRACE)
+        except asyncio.TimeoutError:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        while await self._out.read(65536):
+            pass
+        await asyncio.gather(self._errors, self._process.wait())
