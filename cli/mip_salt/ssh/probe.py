@@ -104,7 +104,7 @@ class Probe:
         Raises Damaged if there is no ssh on this machine.
         """
         seen = seen_of(folder, federation, name)
-        probe = cls(await Dialogue.begin(seen, _script(federation.nodes[name]), agent))
+        probe = cls(await Dialogue.begin(seen, script_of(federation.nodes[name]), agent))
         for part in (*programs(), json.dumps(order).encode()):
             await probe._dialogue.say(b"%08x" % len(part) + part)
         return probe
@@ -141,7 +141,8 @@ def programs() -> list[bytes]:
     return [(NODE / name).read_bytes() for name in ("host.py", "probe.py")]
 
 
-def _script(node: Node) -> str:
+def script_of(node: Node) -> str:
+    """Return what sh runs on a node: is it the confirmed machine, then the probe, as root."""
     # No character in it means anything to a shell. Only the confirmed machine gets as far as to run it.
     packed = b64encode(compress(FIRST.encode(), 9)).decode()
     python = ["python3", "-c", f'import base64,zlib;exec(zlib.decompress(base64.b64decode("{packed}")))']
