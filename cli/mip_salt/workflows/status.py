@@ -189,7 +189,7 @@ class Statuses:
     def _take(self, name: str, found: Look | MipError) -> None:
         before = self.rows[name]
         try:
-            sighting = _confirmed(self.federation, name, found)
+            sighting = confirmed(self.federation, name, found)
         except MipError as err:
             row = replace(before, kind=err.kind, asked=seen.now(), troubles=())
             row = replace(row, error=err.message, hint=err.hint, command=err.command)
@@ -211,10 +211,11 @@ def ask(folder: Folder, federation: Federation, name: str, agent: Path | None) -
         looks.begin(name, fresh=True)
         while True:
             for _, found in looks.wait(SECONDS):
-                return _confirmed(federation, name, found)
+                return confirmed(federation, name, found)
 
 
-def _confirmed(federation: Federation, name: str, found: Look | MipError) -> Sighting:
+def confirmed(federation: Federation, name: str, found: Look | MipError) -> Sighting:
+    """Return what was seen of a node; raise why it could not be, or TrustRefused if it is not the confirmed machine."""
     if isinstance(found, MipError):
         raise found
     same_machine(name, federation.nodes[name], found.facts, federation=federation.federation)

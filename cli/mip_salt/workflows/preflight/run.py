@@ -15,7 +15,9 @@ from mip_salt.federation import seen
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, order_of
 from mip_salt.federation.seen import Sighting
+from mip_salt.ssh.openssh import Looks
 from mip_salt.ssh.probe import Arrived, Probe, Ready, Said, Sent
+from mip_salt.workflows.findings import measured_paths
 from mip_salt.workflows.preflight.attempts import Attempt
 from mip_salt.workflows.preflight.needs import (
     NETWORK,
@@ -26,10 +28,12 @@ from mip_salt.workflows.preflight.needs import (
     published,
     rounds,
 )
-from mip_salt.workflows.status import ask
+from mip_salt.workflows.status import SECONDS, confirmed
 
 # Seconds: for a probe to start, for one round, and what is left to all of them for the rest.
 START, ROUND, REST = 20.0, 3.0, 30.0
+# Seconds between two looks at who has answered.
+POLL = 0.02
 # Nodes that one sends to in one round.
 WIDTH = 16
 
@@ -106,7 +110,8 @@ class _Run:
         self.on_step(f"asking {len(self.members)} nodes")
         room = asyncio.Semaphore(self.federation.settings.jobs)
         try:
-            await asyncio.gather(*(self._enter(name, room) for name in self.members))
+            # Side by side; why a node is not let in, the asking says best.
+            await asyncio.gather(self._ask(), *(self._begin(name, room) for name in self.members))
             for number, wanted in enumerate(self.wanted, 1):
                 self.on_step(f"round {number} of {len(self.wanted)}: {len(wanted)} ways")
                 await self._round(wanted)
@@ -126,33 +131,36 @@ class _Run:
             time.monotonic() - started,
         )
 
-    async def _enter(self, name: str, room: asyncio.Semaphore) -> None:
-        """Ask a node how it is, and start its probe, beside each other; why it is not let in, the first says best."""
+    async def _ask(self) -> None:
+        """Ask the nodes how they are, as status does."""
+        with Looks(
+            self.folder, self.federation, paths=measured_paths(self.federation), timeout=SECONDS, agent=self.agent
+        ) as looks:
+            waiting = list(self.members)
+            while waiting or len(looks):
+                while waiting and len(looks) < self.federation.settings.jobs:
+                    looks.begin(waiting.pop(0))
+                for name, found in looks.wait(0):
+                    try:
+                        self.sightings[name] = confirmed(self.federation, name, found)
+                    except MipError as err:
+                        self.failed[name] = err
+                        self.heard.set()
+                await asyncio.sleep(POLL)
+
+    async def _begin(self, name: str, room: asyncio.Semaphore) -> None:
+        """Start a node's probe."""
         async with room:
-            asked = asyncio.ensure_future(self._ask(name))
             try:
-                await self._begin(name)
-            finally:
-                await asked
-
-    async def _ask(self, name: str) -> None:
-        try:
-            self.sightings[name] = await ask(self.folder, self.federation, name, self.agent)
-        except MipError as err:
-            self.failed[name] = err
-            self.heard.set()
-
-    async def _begin(self, name: str) -> None:
-        try:
-            probe = await Probe.begin(self.folder, self.federation, name, self._order(name), self.agent)
-        except MipError as err:
-            self.failed.setdefault(name, err)
-            return
-        self.probes[name] = probe
-        self.readers.append(asyncio.ensure_future(self._hear(name, probe)))
-        if not await self._until(lambda: name in self.ready or name in self.failed, START):
-            hint = "Look at its load and its disk, then run this again."
-            self.failed[name] = Unreachable(f"its probe did not start in {START:g} s", node=name, hint=hint)
+                probe = await Probe.begin(self.folder, self.federation, name, self._order(name), self.agent)
+            except MipError as err:
+                self.failed.setdefault(name, err)
+                return
+            self.probes[name] = probe
+            self.readers.append(asyncio.ensure_future(self._hear(name, probe)))
+            if not await self._until(lambda: name in self.ready or name in self.failed, START):
+                hint = "Look at its load and its disk, then run this again."
+                self.failed[name] = Unreachable(f"its probe did not start in {START:g} s", node=name, hint=hint)
 
     def _order(self, name: str) -> dict[str, object]:
         ways = listening(self.federation, name)
