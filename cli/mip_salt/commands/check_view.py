@@ -19,7 +19,7 @@ SIGNS = {
     Level.UNKNOWN: ("?", "dim"),
 }
 NOTHING: Cell = ("·", "dim")
-LEGEND = "✔ all arrives   ✘ something does not   ! see below   ? not known   · nothing needed"
+LEGEND = "✔ all arrives  ✘ something does not  ! see below  ? not known  · not needed"
 GAP = 2
 
 
