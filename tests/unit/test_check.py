@@ -51,7 +51,7 @@ def sighting(**changes):
         "engine_version": "26.1.5",
         "skew": 0.0,
     }
-    return Sighting.model_validate({**healthy, **changes})
+    return Sighting(**{**healthy, **changes})
 
 
 def tried(attempts=(), *, brain=BRAIN, failed=None, ready=None, **sightings):

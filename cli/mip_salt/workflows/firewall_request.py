@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mip_salt.federation.model import Federation, Role
+from mip_salt.federation.model import Federation
+from mip_salt.federation.node_ids import Role
 from mip_salt.workflows.page import filled_page
 from mip_salt.workflows.preflight.needs import ORDER, OVERLAY_MTU, Way, between
 

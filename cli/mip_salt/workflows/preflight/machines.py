@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mip_salt.errors import MipError
-from mip_salt.federation.model import Federation, Role
+from mip_salt.federation.model import Federation
+from mip_salt.federation.node_ids import Role
 from mip_salt.ssh.probe import Ready
 from mip_salt.workflows.check import step_of
 from mip_salt.workflows.findings import Finding, Level, findings, troubles

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from mip_salt.federation.model import Federation, Role
+from mip_salt.federation.model import Federation
+from mip_salt.federation.node_ids import Role
 
 # What an overlay network of the engine sends at most, unless it was made with another size (moby, overlay: maxMTU).
 OVERLAY_MTU = 1500

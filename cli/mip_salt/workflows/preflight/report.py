@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mip_salt.errors import EXIT_CODES, NodeFailed, worst
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, order_of
+from mip_salt.federation.model import Federation
+from mip_salt.federation.node_ids import order_of
 from mip_salt.workflows.findings import Finding, Level
 from mip_salt.workflows.preflight.judge import Verdict, verdicts
 from mip_salt.workflows.preflight.machines import machine

@@ -13,7 +13,8 @@ from pathlib import Path
 from mip_salt.errors import MipError, Unreachable
 from mip_salt.federation import seen
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation, order_of
+from mip_salt.federation.model import Federation
+from mip_salt.federation.node_ids import order_of
 from mip_salt.federation.seen import Sighting
 from mip_salt.ssh.openssh import Looks
 from mip_salt.ssh.probe import Arrived, Probe, Ready, Said, Sent
