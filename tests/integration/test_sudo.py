@@ -14,6 +14,7 @@ import pytest
 from integration.conftest import refuse
 from mip_salt.data import data_root
 from upstreams import make_upstreams
+from wheelhouse import wheelhouse
 
 USERS = {"operator": 42001, "other": 42002}
 # The programs that the operator calls are the test's own, but not through a folder that root keeps to himself.
@@ -25,7 +26,7 @@ other() { as other "$@"; }
 as() {
   user=$1; shift
   setpriv --reuid "$user" --regid "$user" --clear-groups env -i LANG=C.UTF-8 HOME="/home/$user" USER="$user" \\
-    PATH=/usr/local/bin:/usr/bin:/bin "$@" </dev/null
+    PATH=/usr/local/bin:/usr/bin:/bin MIP_SALT_WHEELHOUSE=/mnt/wheels "$@" </dev/null
 }
 """
 
@@ -49,6 +50,7 @@ def prepared(upstreams):
         "rm -f /usr/local/bin/mip-salt /usr/local/bin/salt-ssh",
         "mount -t tmpfs -o mode=755 none /opt && mount -t tmpfs -o mode=755 none /home",
     ]
+    lines += [f"cp -r {shlex.quote(str(wheelhouse()))} /mnt/wheels"]
     lines += [f"install -d -m 700 -o {name} -g {name} /home/{name}" for name in USERS]
     for i, (path, lid) in enumerate(closed.items()):
         lines += [f"mkdir /mnt/{i} && mount --rbind {shlex.quote(str(path))} /mnt/{i}"] if lid else []
@@ -87,7 +89,7 @@ def machine(tmp_path_factory):
 
 
 INSTALL = f"""
-operator sudo {shlex.quote(str(COMMAND))} -f brain --yes install --version 7.0.0 \\
+operator sudo MIP_SALT_WHEELHOUSE=/mnt/wheels {shlex.quote(str(COMMAND))} -f brain --yes install --version 7.0.0 \\
   --mip-source ~operator/mip --exareme-source ~operator/exareme
 """
 

@@ -3,6 +3,7 @@
 The repositories are small ones of the real shape; GitHub cannot be reached here, and no test tries to.
 """
 
+import io
 import json
 import os
 import subprocess
@@ -11,7 +12,9 @@ import tarfile
 
 import pytest
 import yaml
+from mip_salt.remote.wheels import pins
 from upstreams import make_upstreams
+from wheelhouse import wheelhouse
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +27,12 @@ def mip_salt(tmp_path):
     """Run a line; nobody is there to answer."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MIP_SALT_")}
 
-    def run(*words, cwd=tmp_path):
+    def run(*words, cwd=tmp_path, **more):
         call = [sys.executable, "-m", "mip_salt", *map(str, words)]
-        environ["MIP_SALT_ROOT"] = str(tmp_path / "root")
-        return subprocess.run(call, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=cwd, env=environ)
+        own = {"MIP_SALT_ROOT": str(tmp_path / "root"), "MIP_SALT_WHEELHOUSE": str(wheelhouse()), **more}
+        return subprocess.run(
+            call, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=cwd, env=environ | own
+        )
 
     return run
 
@@ -42,6 +47,9 @@ def versions(tmp_path, name="X"):
     document = (tmp_path / "root" / name / "pillar" / "federation.sls").read_text("utf-8")
     return yaml.safe_load(document)["mip"]["versions"]
 
+
+# A machine without the libraries for nodes, and without an index that has them.
+ALONE = {"MIP_SALT_WHEELHOUSE": "", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
 
 # The seed's, with `mip` replaced; every value stands for one of the small repositories'. Then the versions they mean.
 START, FORCE = "--yes --pusher --federation x install", "--force-install-unstable"
@@ -193,8 +201,40 @@ def test_a_stick_installs_without_any_other_source(mip_salt, sources, tmp_path):
     assert done.returncode == 0, done.stderr
     assert versions(tmp_path, "x")["exareme"] == "24.5.0"
     with tarfile.open(tmp_path / "stick.tar") as stick:
-        assert stick.getnames() == ["README.txt", "mip-deployment.bundle", "exareme.bundle"]
+        names = stick.getnames()
+        assert names[:4] == ["README.txt", "mip-deployment.bundle", "exareme.bundle", "node-wheels"]
+        assert {name.split("/")[0] for name in names[4:]} == {"node-wheels"}
         assert b"mip-salt -f F install --from stick.tar" in stick.extractfile("README.txt").read()
+
+
+def test_the_libraries_for_nodes_come_from_the_stick_and_no_network_is_asked(mip_salt, sources, tmp_path):
+    made = mip_salt("install", "bundle", "stick.tar", "--no-wheelhouse", *sources)
+    assert made.returncode == 0, made.stderr
+    done = mip_salt("-f", "x", "install", "--from", "stick.tar", **ALONE)
+    assert done.returncode == 0, done.stderr
+    kept = tmp_path / "root" / "x" / "run" / "cache" / "mip-salt" / "wheels"
+    assert len(list(kept.glob("*.whl"))) == len(pins())
+
+
+def test_without_the_libraries_for_nodes_nothing_is_installed_and_the_stick_is_named(mip_salt, sources, tmp_path):
+    done = mip_salt("-f", "x", "--yes", "install", *sources, **ALONE)
+    assert done.returncode == 5
+    assert "the libraries that nodes need cannot be downloaded" in " ".join(done.stderr.split())
+    assert "install --from STICK" in done.stderr
+    assert not (tmp_path / "root" / "x" / "versions").exists()
+
+
+def test_a_stick_whose_libraries_were_changed_is_refused(mip_salt, sources, tmp_path):
+    assert mip_salt("install", "bundle", "stick.tar", "--no-wheelhouse", *sources).returncode == 0
+    with tarfile.open(tmp_path / "stick.tar") as whole, tarfile.open(tmp_path / "evil.tar", "w") as evil:
+        for member in whole:
+            content = whole.extractfile(member).read() if member.isfile() else b""
+            content = content[::-1] if member.name.endswith(".whl") else content
+            evil.addfile(member, io.BytesIO(content))
+    done = mip_salt("-f", "x", "install", "--from", "evil.tar")
+    assert done.returncode == 6
+    assert f"{tmp_path / 'evil.tar'} is not the pinned file" in " ".join(done.stderr.split())
+    assert not (tmp_path / "root" / "x" / "versions").exists()
 
 
 def test_a_stick_of_a_forced_pair_says_what_chooses_it(mip_salt, sources, tmp_path):

@@ -34,7 +34,9 @@ def tiny(tmp_path, monkeypatch):
 
 
 def test_what_is_in_the_wheelhouse_installs_without_an_index(tiny, tmp_path):
-    stick._wheels(tmp_path / "wheelhouse")
+    told = []
+    stick._wheels(tmp_path / "wheelhouse", told.append)
+    assert "building wheel for tiny" in {progress.text for progress in told}
     assert [wheel.name for wheel in (tmp_path / "wheelhouse").iterdir()] == ["tiny-1.0-py3-none-any.whl"]
     there = ("--no-index", "--find-links", tmp_path / "wheelhouse", "--target", tmp_path / "site", "tiny")
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", *there], check=True, timeout=60)

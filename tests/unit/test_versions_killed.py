@@ -6,6 +6,7 @@ the others at each rename, link and removal, which is where what counts changes.
 """
 
 import json
+import os
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import pytest
 from mip_salt.federation.document import begin
 from mip_salt.federation.folder import Folder
 from upstreams import make_upstreams
+from wheelhouse import wheelhouse
 
 DRIVER = """
 import json, os, shutil, signal, sys
@@ -95,7 +97,8 @@ def killed(tmp_path, upstreams, what, releases, steps="renames"):
     for release in releases:
         install = [sys.executable, "-m", "mip_salt", "-q", "-y", "--root", tmp_path, "-f", "brain", "install"]
         sources = ["--mip-source", upstreams[0], "--exareme-source", upstreams[1]]
-        subprocess.run([*install, "--version", release, *sources], check=True)
+        environ = {**os.environ, "MIP_SALT_WHEELHOUSE": str(wheelhouse())}
+        subprocess.run([*install, "--version", release, *sources], check=True, env=environ)
     call = [sys.executable, "-c", DRIVER, str(tmp_path), what, steps, *upstreams]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -96,6 +96,7 @@ def _install(request: Request, folder: Folder, asked: Asked, named: bool) -> int
     from mip_salt.federation.generate import refresh
     from mip_salt.versions.wanted import choose
     from mip_salt.workflows import install as work
+    from mip_salt.workflows.libraries import have_libraries
 
     terminal = request.terminal
     mip, exareme = asked.sources(folder)
@@ -114,6 +115,7 @@ def _install(request: Request, folder: Folder, asked: Asked, named: bool) -> int
         folder.create()
         with request.held(folder, "install"), show.drawn():
             refresh(folder, begin(folder))
+            have_libraries(folder, mip, lambda at: show("libraries", at))
             outcome = work.install(folder, choice.pair, mip_up, exareme_up)
     _show(request, folder, outcome, choice.notes)
     return 0
@@ -217,9 +219,7 @@ def bundle(request: Request, /, file: Path, wheelhouse: bool, **options: Any) ->
     with upstreams(*sources, show) as (mip, exareme), show.drawn():
         show.asking(*sources)
         choice = choose(wanted, None, mip, exareme)
-        size = make_stick(
-            file, choice.pair, asked.again(), mip, exareme, wheels=wheelhouse, tell=lambda at: show("wheelhouse", at)
-        )
+        size = make_stick(file, choice.pair, asked.again(), mip, exareme, wheels=wheelhouse, tell=show)
     for text in choice.notes:
         terminal.warning(text)
     if request.json_output:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 
 from mip_salt import __version__
 from mip_salt.data import data_root
 from mip_salt.errors import Damaged, Unreachable, UsageError
 from mip_salt.federation.files import PREFIX, sync_folder
 from mip_salt.printable import printable
-from mip_salt.versions.git import Progress
+from mip_salt.remote.wheels import ensure
+from mip_salt.versions.git import Progress, quiet
 from mip_salt.versions.pair import Pair, Pin
 from mip_salt.versions.source import bundle_name
 from mip_salt.versions.upstream import FETCH, Upstream, begin
+from mip_salt.workflows.libraries import ON_STICK
 
 WHEELS = "wheelhouse"
 WHEEL_SECONDS = 3600
+MAX_SAID = 200  # lines of pip's
+STEP = re.compile(r" *(Collecting|Processing|Building wheel for) (\S{1,200})")
 README = """\
 {pair}, for a site without internet; made by mip-salt {version}.
 
@@ -32,6 +40,7 @@ README = """\
 
   mip-salt -f F install --from {file}{options}
 
+{node_wheels} holds the libraries that Salt needs on nodes; install takes them from here. No network is asked.
 Compare the two commits above with what `mip-salt -f F version show` says afterwards.
 """
 INSTALL_WHEELS = """\
@@ -39,9 +48,6 @@ If mip-salt is not there yet (Python 3.10 or later of the kind this was made wit
 
   tar -xf {file} wheelhouse
   python3 -m venv mip && mip/bin/pip install --no-index --find-links wheelhouse mip-salt
-
-The thin, which is Salt for the nodes, is in these wheels: the first apply packs it from them, in some seconds and
-without any network.
 
 """
 
@@ -54,7 +60,7 @@ def make_stick(
     exareme: Upstream,
     *,
     wheels: bool,
-    tell: Callable[[Progress], None],
+    tell: Callable[[str, Progress], None],
 ) -> int:
     """Write a stick; return its size in bytes. An old one is replaced only by a whole new one.
 
@@ -63,7 +69,7 @@ def make_stick(
     wheels
         Whether mip-salt and all it needs come along, as wheels for this machine's kind of Python.
     tell
-        Called with what is being done besides the downloads.
+        Called with the name and the progress of what is being done besides git's downloads.
 
     Raises UsageError, Unreachable or Damaged.
     """
@@ -75,14 +81,15 @@ def make_stick(
         folder = Path(scratch)
         for upstream, pin in ((mip, pair.mip), (exareme, pair.exareme)):
             _bundle(upstream, pin, folder / f"{upstream.project}.git", folder / bundle_name(upstream.source.project))
+        ensure(folder / ON_STICK, on_progress=lambda text: tell("libraries", Progress(text)))
         if wheels:
-            tell(Progress("building"))
-            _wheels(folder / WHEELS)
+            _wheels(folder / WHEELS, lambda progress: tell(WHEELS, progress))
         (folder / "README.txt").write_text(_readme(file, pair, options, wheels=wheels), "utf-8")
         part = file.with_name(f"{PREFIX}{file.name}")
         names = [
             "README.txt",
             *(bundle_name(one.source.project) for one in (mip, exareme)),
+            ON_STICK,
             *([WHEELS] if wheels else []),
         ]
         try:
@@ -130,32 +137,46 @@ def _readme(file: Path, pair: Pair, options: str, *, wheels: bool) -> str:
         mip=f"{pair.mip.name}  {pair.mip.commit}",
         exareme=f"{pair.exareme.name}  {pair.exareme.commit}",
         wheels=INSTALL_WHEELS.format(file=file.name, python=python) if wheels else "",
+        node_wheels=ON_STICK,
         file=file.name,
         options=f" {options}" if options else "",
     )
 
 
-def _wheels(into: Path) -> None:
+def _wheels(into: Path, tell: Callable[[Progress], None] = quiet) -> None:
     """Build mip-salt and all it needs as wheels, by pip as this machine has configured it."""
     root = data_root()
     what = str(root) if (root / "pyproject.toml").is_file() else f"mip-salt=={__version__}"
-    call = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-input", "--wheel-dir", str(into), what]
+    call = [sys.executable, "-m", "pip", "wheel", "--no-input", "--progress-bar=off", "--wheel-dir", str(into), what]
     # A passphrase for the vault may stand in our environment.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MIP_SALT_")}
     leave_out = "Mend that, or leave the wheels out: --no-wheelhouse"
-    try:
-        done = subprocess.run(
-            call,
-            env=environ,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=WHEEL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unreachable(f"pip did not end within {WHEEL_SECONDS} s", hint=leave_out) from None
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
+    said: deque[str] = deque(maxlen=MAX_SAID)
+    with subprocess.Popen(
+        call,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as pip:
+        deadline = Timer(WHEEL_SECONDS, pip.kill)
+        deadline.start()
+        try:
+            for line in pip.stdout or ():
+                said.append(line)
+                step = STEP.match(line)
+                if step:
+                    tell(Progress(f"{step[1].lower()} {printable(Path(step[2]).name, 40)}"))
+        except BaseException:  # also Ctrl-C: nobody else ends it
+            pip.kill()
+            raise
+        finally:
+            deadline.cancel()
+    if pip.returncode == -signal.SIGKILL:
+        raise Unreachable(f"pip was ended, or did not end within {WHEEL_SECONDS} s", hint=leave_out)
+    if pip.returncode:
+        lines = [line for line in said if line.strip()]
         why = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "it gave no reason")
         raise Unreachable(f"pip cannot make the wheels: {printable(why, 160)}", hint=leave_out)
