@@ -161,7 +161,7 @@ def test_a_master_is_used_for_ten_minutes_at_most(folder: Folder, age: float, fr
     path = path_of(folder)
     assert path
     listening(path, age).close()
-    masters.options(path, fresh=fresh)
+    masters.options(path, fresh=fresh, prove=False)
     assert masters.there(path) is stays
 
 
@@ -183,5 +183,26 @@ def test_many_are_closed_at_once(folder: Folder) -> None:
     masters.close(folder)
     assert time.monotonic() - before < masters.STOP_SECONDS + 10
     assert list(folder.masters.iterdir()) == []
+    for listener in listeners:
+        listener.close()
+
+
+def test_a_master_that_does_not_answer_is_stopped_before_it_is_used(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = path_of(folder)
+    assert path
+    script = tmp_path / "ssh"
+    script.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/called\ncase "$*" in *dead*) exit 255;; esac\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    dead = folder.masters / "dead"
+    listeners = [listening(path), listening(dead)]
+    for _ in range(2):
+        assert masters.options(path)
+    assert (masters.there(path), masters.there(dead)) == (True, False)
+    asked = [line for line in (tmp_path / "called").read_text().splitlines() if line.endswith(" true")]
+    assert len(asked) == 2  # each once in a while
+    assert all("ProxyCommand=false" in line for line in asked)
     for listener in listeners:
         listener.close()

@@ -163,9 +163,7 @@ def check(request: Request, /, offline: bool, **options: Any) -> int:
     else:
         terminal.success(f"{now}: all files are as they were installed")
     if now.exareme.name != now.validated:
-        terminal.warning(
-            f"They were not validated together: MIP {now.mip} was with exareme {now.validated or '?'}."
-        )
+        terminal.warning(f"They were not validated together: MIP {now.mip} was with exareme {now.validated or '?'}.")
     if asked:
         terminal.warning(
             f"federation.sls asks for MIP {asked.mip} with exareme {asked.exareme}: mip-salt -f {folder.name} install"

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 SSH_FAILED = 255
 POLL_SECONDS = 0.02
-# A node that is there prints its clock within a network's round trip and the start of a shell.
-FIRST_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -105,11 +103,11 @@ class Looks:
             By a login of its own, which others then share.
         """
         path = masters.control_path(self.folder, self.federation, name, agent=self.agent)
-        more = masters.options(path, fresh=fresh)
+        more = masters.options(path, fresh=fresh, prove=False)
         if path and masters.there(path):
             self._masters[name] = path
         call = ssh_call(seen_of(self.folder, self.federation, name), health_script(self.paths), self.agent, more)
-        self._asks.start(name, call, self.timeout, first=FIRST_SECONDS if name in self._masters else None)
+        self._asks.start(name, call, self.timeout, first=masters.SECONDS if name in self._masters else None)
 
     def wait(self, patience: float) -> Iterator[tuple[str, Look | MipError]]:
         """Yield the nodes that have answered, once there is one, or after so many seconds: each a look, or why not.

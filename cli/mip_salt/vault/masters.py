@@ -8,13 +8,14 @@ login. A master ends by itself when nobody has used it for a minute.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import stat
 import subprocess
 import time
 from base64 import b32encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,11 +32,16 @@ PERSIST_SECONDS = 60
 # However busy it is kept: by then host key and login are proven anew.
 MAX_AGE_SECONDS = 600.0
 STOP_SECONDS = 2.0
+# A node that is there answers within a network's round trip and the start of a shell.
+SECONDS = 4.0
+PROVEN_SECONDS = 10.0
 # A Unix socket's path ends at 107 bytes, and ssh binds it under its name with 17 more (OpenSSH, mux.c).
 MAX_PATH = 90
 DIGEST = 12
 # What ssh would read as more than a path: blanks, quotes, %h, ${HOME}.
 PLAIN = re.compile(r"/[A-Za-z0-9_./+-]+\Z")
+# When this process last saw that a master leads somewhere.
+_proven: dict[Path, float] = {}
 
 
 def fits(folder: Folder) -> bool:
@@ -44,13 +50,15 @@ def fits(folder: Folder) -> bool:
     return len(path) <= MAX_PATH and PLAIN.match(str(folder.masters)) is not None
 
 
-def options(path: Path | None, *, fresh: bool = False) -> list[str]:
+def options(path: Path | None, *, fresh: bool = False, prove: bool = True) -> list[str]:
     """Return the arguments that let ssh use a node's master, or become it; none if it is to log in by itself.
 
     path
         As control_path tells it.
     fresh
         Stop the master that is there, so that the node proves its host key, and we log in, anew.
+    prove
+        See first that the masters of all nodes lead somewhere; false for who sees that himself.
 
     Of an option ssh takes the first: these go before all others.
     """
@@ -58,6 +66,8 @@ def options(path: Path | None, *, fresh: bool = False) -> list[str]:
         return []
     if fresh or _old(path):
         stop([path])
+    elif prove and there(path):
+        _prove(path.parent)
     words = ("ControlMaster=auto", f"ControlPersist={PERSIST_SECONDS}", f"ControlPath={path}")
     return [word for option in words for word in ("-o", option)]
 
@@ -98,27 +108,43 @@ def close(folder: Folder) -> None:
 
 def stop(paths: Iterable[Path]) -> None:
     """Have masters take nothing new, and end once what runs over them has ended; none of them is waited for long."""
-    calls = {
-        path: ["ssh", "-F", "/dev/null", "-O", "stop", "-o", f"ControlPath={path}", "master"]
-        for path in paths
-        if path.is_socket()
-    }
+    there = [path for path in paths if path.is_socket()]
+    call = ("ssh", "-F", "/dev/null", "-O", "stop")
+    done = _answers({path: [*call, "-o", f"ControlPath={path}", "master"] for path in there}, STOP_SECONDS)
+    for path in set(there) - done:  # it was killed, or stands still: without its socket nobody gets to it
+        path.unlink(missing_ok=True)
+
+
+def _prove(place: Path) -> None:
+    """Stop the masters that lead nowhere; all are asked at once, and each but once in a while."""
+    now = time.monotonic()
+    paths = [
+        path for path in place.iterdir() if path.is_socket() and now - _proven.get(path, -math.inf) > PROVEN_SECONDS
+    ]
+    # Without a master it is not to log in by itself, wherever "master" may be.
+    more = ("-o", "ProxyCommand=false", "-o", "BatchMode=yes", "master", "true")
+    good = _answers({path: ["ssh", "-F", "/dev/null", "-o", f"ControlPath={path}", *more] for path in paths}, SECONDS)
+    stop(set(paths) - good)
+    _proven.update(dict.fromkeys(good, time.monotonic()))
+
+
+def _answers(calls: Mapping[Path, Sequence[str]], seconds: float) -> set[Path]:
+    """Run calls of ssh side by side, for so long in all; return those that end well."""
     running: dict[Path, subprocess.Popen[bytes]] = {}
     quiet = subprocess.DEVNULL
+    until = time.monotonic() + seconds
     for path, call in calls.items():
         with suppress(FileNotFoundError):
             running[path] = subprocess.Popen(call, stdin=quiet, stdout=quiet, stderr=quiet, env=environment())
-    until = time.monotonic() + STOP_SECONDS
-    for path in calls:
-        process, done = running.get(path), False
-        if process:
-            try:
-                done = process.wait(max(0.0, until - time.monotonic())) == 0
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if not done:  # it was killed, or stands still: without its socket nobody gets to it
-            path.unlink(missing_ok=True)
+    good = set()
+    for path, process in running.items():
+        try:
+            if process.wait(max(0.0, until - time.monotonic())) == 0:
+                good.add(path)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    return good
 
 
 def _old(path: Path) -> bool:
