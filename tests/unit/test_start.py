@@ -47,7 +47,7 @@ try:
 finally:
     print(sorted({name.split(".")[0] for name in sys.modules}), file=sys.stderr)
 """
-HEAVY = {"salt", "asyncssh", "gnupg", "pydantic", "ruamel", "rich", "cryptography"}
+HEAVY = {"salt", "yaml", "asyncssh", "gnupg", "pydantic", "ruamel", "rich", "cryptography"}
 
 
 @pytest.fixture

@@ -28,7 +28,8 @@ HEADER = """\
 # Everything else in this folder (Saltfile, master, roster, pillar/top.sls) is generated from it.
 """
 MAX_BYTES = 1 << 20
-PLAIN = re.compile(r"[A-Za-z0-9_.:/-]+\Z")
+# A colon at its beginning would end the key of a flow mapping: {site: :0}
+PLAIN = re.compile(r"[A-Za-z0-9_./-][A-Za-z0-9_.:/-]*\Z")
 
 
 def _yaml() -> YAML:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.templates import filled
+from mip_salt.federation.templates import filled_lines
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation, Node
@@ -24,7 +24,7 @@ def ssh_options(folder: Folder, federation: Federation, name: str, *, agent: Pat
     """
     node = federation.nodes[name]
     socket = str(agent or folder.agent_socket)
-    options: list[str] = filled("roster", folder=str(folder.path), id=name, agent=socket)["ssh_options"]
+    options = filled_lines("ssh_options", folder=str(folder.path), id=name, agent=socket)
     if node.bastion:
         hop = [
             "ssh",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import yaml
-
 from mip_salt.data import data_root
 
 
 @cache
 def _template(name: str) -> Any:
+    import yaml  # who only asks ssh does without
+
     return yaml.safe_load((data_root() / "salt" / f"{name}.yaml").read_text("utf-8"))
 
 
@@ -30,3 +30,18 @@ def filled(name: str, **values: str) -> Any:
         return part.format(**values) if isinstance(part, str) else part
 
     return fill(_template(name))
+
+
+@cache
+def _lines(name: str) -> list[str]:
+    text = (data_root() / "salt" / name).read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def filled_lines(name: str, **values: str) -> list[str]:
+    """Return the lines of a template, without comments, their ``{words}`` replaced.
+
+    name
+        File name in ``salt/``.
+    """
+    return [line.format(**values) for line in _lines(name)]

@@ -48,11 +48,11 @@ def _refuse_weaker(folder: Any, name: str, row: dict[str, Any]) -> None:
     """Raise SaltClientError unless a row's ssh checks what the generated one does: of an option ssh takes the first."""
     import shlex
 
-    from mip_salt.federation.templates import filled
+    from mip_salt.federation.templates import filled_lines
 
     options = row.get("ssh_options")
-    template = filled("roster", folder=str(folder.path), id=name, agent=str(folder.agent_socket))
-    ours = [shlex.quote(option) for option in template["ssh_options"]]
+    template = filled_lines("ssh_options", folder=str(folder.path), id=name, agent=str(folder.agent_socket))
+    ours = [shlex.quote(option) for option in template]
     more = options[len(ours) :] if isinstance(options, list) and options[: len(ours)] == ours else [""]
     if not all(str(option).lstrip("'").startswith("ProxyCommand=") for option in more):
         raise SaltClientError(
