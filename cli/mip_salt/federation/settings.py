@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue, StrictStr, model_validator
 
 from mip_salt.federation.kinds import Group, Strict, User
+from mip_salt.federation.ui_settings import Ui
 
 # What the pusher alone needs: no node is told.
-PUSHERS = {"deadline", "jobs", "sources"}
+PUSHERS = {"deadline", "jobs", "sources", "ui"}
 # Docker's own packages, and the fingerprint that its manual tells of the key: "Docker Release (CE deb)", of 2017.
 DOCKER = "https://download.docker.com/linux"
 DOCKERS_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
@@ -121,6 +122,7 @@ class Settings(Strict):
     jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(default=24, description="nodes worked on at once")
     data: Data = Data()
     docker: Docker = Docker()
+    ui: Ui = Ui()
     sources: Sources = Sources()
     hosts: Annotated[bool, Field(strict=True)] = Field(
         default=True, description="write the peers of a node into its /etc/hosts"
