@@ -270,6 +270,14 @@ def test_what_the_document_names_is_followed_where_it_is_not_installed(folder, u
     assert whole(folder) == "MIP 7.1.0 with exareme 24.5.1"
 
 
+def test_what_the_document_names_and_the_source_has_not_is_told_with_both(folder, upstreams):
+    folder.document.write_text("mip: {federation: brain, versions: {mip: 6.5.2}, nodes: {}}", "utf-8")
+    with pytest.raises(UsageError, match=r"no MIP release '6.5.2'.*, which pillar/federation.sls names") as refused:
+        install(folder, upstreams, follow=True)
+    assert "8.0.0, 7.2.0-rc1, 7.1.0" in refused.value.hint
+    assert "--version X" in refused.value.hint
+
+
 def test_the_exareme_of_an_imported_federation_tells_the_release(folder, upstreams):
     folder.document.write_text("mip: {federation: brain, versions: {exareme: 24.3.0}, nodes: {}}", "utf-8")
     install(folder, upstreams, follow=True)

@@ -140,7 +140,13 @@ def _release(mip: Upstream, name: str, *, unstable: bool) -> Release:
 def _of_names(recorded: Versions, mip: Upstream) -> Release:
     """Return what a document means that names versions and no commits: one written by hand, or imported."""
     if recorded.mip:
-        release = _release(mip, recorded.mip, unstable=True)
+        try:
+            release = _release(mip, recorded.mip, unstable=True)
+        except UsageError as err:
+            raise UsageError(
+                f"{err.message}, which pillar/federation.sls names",
+                hint=f"{err.hint}\nName a source that has it, or take another: --version X",
+            ) from err
     else:
         fits = [one for one in releases(mip) if not one.why_not and one.exareme == recorded.exareme]
         if not fits:
