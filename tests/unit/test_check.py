@@ -16,7 +16,7 @@ from mip_salt.workflows.preflight.attempts import Attempt
 from mip_salt.workflows.preflight.judge import verdicts
 from mip_salt.workflows.preflight.machines import machine
 from mip_salt.workflows.preflight.needs import HEARING, JOINING, NETWORK, QUERIES, Need, needs, rounds
-from mip_salt.workflows.preflight.report import Report, require_ways
+from mip_salt.workflows.preflight.report import Report, obstacles
 from mip_salt.workflows.preflight.run import Tried
 
 NOTHING_MISSING = {"vxlan": "", "esp": "", "ipvs": ""}
@@ -339,21 +339,36 @@ class TestHowItIsTold:
         assert {node["kind"] for node in told["nodes"]} == {"ok"}
 
 
-class TestBeforeApply:
-    """What apply asks for before a swarm is made, or a worker joins."""
+class TestBeforeWorkersJoin:
+    """What apply asks once workers must join a swarm."""
 
-    def test_what_fails_is_one_error_that_says_all_of_it(self, monkeypatch, tmp_path):
-        shut = [("ms", "wk1", "7946/udp")]
-        run = tried(TestHowItIsTold().everything(but=shut))
+    def obstacles(self, monkeypatch, tmp_path, attempts, **about):
+        run = tried(attempts, **about)
         monkeypatch.setattr(report_module, "try_ways", lambda *_: run)
-        with pytest.raises(NodeFailed) as caught:
-            require_ways(Folder(tmp_path), BRAIN, ["wk1"])
-        assert "ms → wk1: 7946/udp: nothing arrives" in caught.value.message
-        assert caught.value.hint.endswith("mip-salt -f brain check")
+        return obstacles(Folder(tmp_path), BRAIN, ["wk1", "wk2"])
 
-    def test_where_nothing_fails_it_goes_on(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(report_module, "try_ways", lambda *_: tried(TestHowItIsTold().everything()))
-        assert require_ways(Folder(tmp_path), BRAIN, ["wk1"]).exit_code() == 0
+    def everything(self, *shut):
+        return TestHowItIsTold().everything(but=shut)
+
+    def test_a_way_to_or_from_the_master_that_is_shut_keeps_that_worker_out(self, monkeypatch, tmp_path):
+        shut = ("ms", "wk1", "7946/udp")
+        found = self.obstacles(monkeypatch, tmp_path, self.everything(shut))
+        assert list(found) == ["wk1"]
+        assert "ms → wk1: 7946/udp: nothing arrives" in found["wk1"].message
+        assert found["wk1"].hint.endswith("mip-salt -f brain check --node wk1")
+
+    def test_one_between_two_workers_keeps_none_out(self, monkeypatch, tmp_path):
+        assert self.obstacles(monkeypatch, tmp_path, self.everything(("wk1", "wk2", "7946/udp"))) == {}
+
+    def test_a_kernel_that_cannot_keeps_its_node_out(self, monkeypatch, tmp_path):
+        ready = {"wk2": Ready(True, {}, {**NOTHING_MISSING, "esp": "Protocol not supported"})}
+        found = self.obstacles(monkeypatch, tmp_path, self.everything(), ready=ready)
+        assert list(found) == ["wk2"]
+        assert "Protocol not supported" in found["wk2"].message
+
+    def test_what_is_unknown_is_no_obstacle(self, monkeypatch, tmp_path):
+        ready = {"wk2": Ready(True, {}, {**NOTHING_MISSING, "esp": "? no unshare"})}
+        assert self.obstacles(monkeypatch, tmp_path, self.everything(), ready=ready) == {}
 
 
 class TestTheFirewallRequest:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mip_salt.errors import EXIT_CODES, NodeFailed, worst
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
-from mip_salt.federation.node_ids import order_of
+from mip_salt.federation.node_ids import Role, order_of
 from mip_salt.workflows.findings import Finding, Level
 from mip_salt.workflows.preflight.judge import Verdict, verdicts
 from mip_salt.workflows.preflight.machines import machine
@@ -83,35 +83,39 @@ def preflight(
     chosen: Collection[str],
     agent: Path | None = None,
     on_step: Callable[[str], None] = lambda _: None,
+    among: Collection[str] | None = None,
 ) -> Report:
     """Try it all, and return what was found; the arguments are those of `try_ways`."""
-    tried = try_ways(folder, federation, chosen, agent, on_step)
+    tried = try_ways(folder, federation, chosen, agent, on_step, among)
     about = [name for name in tried.members if name in tried.chosen or name in tried.failed or name not in tried.ready]
     nodes = {name: machine(federation, tried, name) for name in about}
     return Report(tried.members, nodes, verdicts(federation, tried), tried.seconds)
 
 
-def require_ways(folder: Folder, federation: Federation, chosen: Collection[str], agent: Path | None = None) -> Report:
-    """Return the report of nodes that are about to join a swarm, if nothing in it fails.
+def obstacles(folder: Folder, federation: Federation, joining: Collection[str]) -> dict[str, NodeFailed]:
+    """Return what keeps workers from joining the swarm: of each that cannot, the error that says all of it.
 
-    For `apply`, before a swarm is made or a worker joins: what would only end in timeouts fails here, at once and with
-    its cause. Nodes that others fail for are theirs to tell; what is only warned of is no obstacle.
+    joining
+        Workers that are about to join; their ways to and from the master are tried, and they are looked at.
 
-    Raises NodeFailed, with everything that fails in its message.
+    For `apply`, once it knows that workers must join, and not before: an apply that finds everything in place asks
+    nothing. What would end in timeouts ends here at once, with its cause. What is unknown, or only warned of, is no
+    obstacle. The federation is held, and its vault is open.
     """
-    report = preflight(folder, federation, chosen, agent)
-    failed = [
-        f"{', '.join(names)}: {found.what}: {found.said}"
-        for names, found in report.troubles()
-        if found.level is Level.FAIL
-    ]
-    failed += [group.words for group in report.groups() if group.level is Level.FAIL]
-    if failed:
-        raise NodeFailed(
-            "the swarm would not work\n" + "\n".join(f"  {line}" for line in failed),
-            hint=f"What to do about each: mip-salt -f {federation.federation} check",
-        )
-    return report
+    master = next(name for name, node in federation.nodes.items() if node.role is Role.MASTER)
+    report = preflight(folder, federation, joining, among=[*joining, master])
+    found = {}
+    for name in joining:
+        said = [f"{each.what}: {each.said}" for each in report.nodes.get(name, []) if each.level is Level.FAIL]
+        shut = [way for way in report.ways if way.level is Level.FAIL and {way.source, way.target} == {name, master}]
+        said += [group.words for group in _groups(shut)]
+        if said:
+            found[name] = NodeFailed(
+                "it cannot join the swarm\n" + "\n".join(f"  {line}" for line in said),
+                node=name,
+                hint=f"What to do about each: mip-salt -f {federation.federation} check --node {name}",
+            )
+    return found
 
 
 def _groups(ways: Iterable[Verdict]) -> list[Group]:

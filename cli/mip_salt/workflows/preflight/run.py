@@ -68,6 +68,7 @@ def try_ways(
     chosen: Collection[str],
     agent: Path | None = None,
     on_step: Callable[[str], None] = lambda _: None,
+    among: Collection[str] | None = None,
 ) -> Tried:
     """Try every way that the federation needs between its enabled nodes, where one end is among the chosen ones.
 
@@ -75,11 +76,14 @@ def try_ways(
         Socket of the ssh-agent that holds the identity, if it is another than the federation's.
     on_step
         Told in a few words how far it is.
+    among
+        Only between these nodes.
 
     The federation is held: nothing may start on the ports meanwhile. What was seen of the nodes is remembered. A node
     that takes no part fails nothing here: `Tried` says why. Raises Damaged if a file on this machine is.
     """
-    return asyncio.run(_Run(folder, federation, chosen, agent, on_step).all())
+    enabled = [name for name in federation.enabled() if among is None or name in among]
+    return asyncio.run(_Run(folder, federation, chosen, enabled, agent, on_step).all())
 
 
 class _Run:
@@ -88,11 +92,11 @@ class _Run:
         folder: Folder,
         federation: Federation,
         chosen: Collection[str],
+        enabled: Sequence[str],
         agent: Path | None,
         on_step: Callable[[str], None],
     ) -> None:
         self.folder, self.federation, self.agent, self.on_step = folder, federation, agent, on_step
-        enabled = federation.enabled()
         self.chosen = sorted(set(chosen) & set(enabled), key=order_of)
         ends = {end for need in needs(federation, self.chosen, enabled) for end in (need.source, need.target)}
         self.members = sorted({*self.chosen, *ends}, key=order_of)
