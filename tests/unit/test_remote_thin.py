@@ -51,7 +51,7 @@ def test_a_kept_one_that_was_damaged_is_made_anew(packed, tmp_path):
 
 
 def test_it_holds_the_runner_and_no_compiled_module(files, packed):
-    assert files["runner.py"] == RUNNER.read_bytes()
+    assert {files[f"mip_salt/remote/node/{path.name}"] for path in RUNNER} == {path.read_bytes() for path in RUNNER}
     assert not [name for name in files if name.endswith((".so", ".pyc"))]
     assert len(packed.data) < 4_000_000
 
@@ -80,7 +80,7 @@ def test_no_module_gives_names_to_types_that_the_oldest_python_cannot_read(files
     assert not newer
 
 
-@pytest.mark.parametrize("source", [FIRST, RUNNER.read_text("utf-8")], ids=["first", "runner"])
+@pytest.mark.parametrize("source", [FIRST, *(path.read_text("utf-8") for path in RUNNER)])
 def test_ours_is_read_by_the_oldest_python(source):
     ast.parse(source, feature_version=OLDEST)
 

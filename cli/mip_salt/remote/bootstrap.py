@@ -39,10 +39,10 @@ try:
    tarfile.open(fileobj=io.BytesIO(b)).extractall(t);os.sync()
    if not os.path.isdir(T):os.rename(t,T)
   finally:shutil.rmtree(t,1)
- P=T+"/runner.py";g={"__name__":"runner"};exec(compile(open(P).read(),P,"exec"),g)
+ sys.path[:0]=[T];from mip_salt.remote.node.runner import serve
 except EOFError:os._exit(0)
 except OSError as e:send("f",{"why":str(e)});os._exit(1)
-g["serve"](c,M,send,receive)
+serve(c,M,send,receive)
 """
 
 # Sudo prints it to standard error when it wants a password: a second time if the first was wrong.

@@ -15,7 +15,7 @@ from mip_salt.remote import salt_sources, wheels
 from mip_salt.remote.salt_sources import of_salt
 from mip_salt.remote.wheels import ensure, sources
 
-RUNNER = Path(__file__).parent / "node" / "runner.py"
+RUNNER = tuple(sorted((Path(__file__).parent / "node").glob("*.py")))
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def thin(cache: Path) -> Thin:
         digest = hashlib.sha256(data).hexdigest()
         if path.name == f"thin-{key}-{digest}.tgz":
             return Thin(digest, data)
-    made = _packed({"runner.py": RUNNER.read_bytes(), **sources(ensure(cache / "wheels")), **of_salt()})
+    made = _packed({**_runner(), **sources(ensure(cache / "wheels")), **of_salt()})
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     for old in cache.glob("thin-*.tgz"):
         old.unlink(missing_ok=True)
@@ -63,6 +63,13 @@ def _packed(files: dict[str, bytes]) -> Thin:
     return Thin(hashlib.sha256(data).hexdigest(), data)
 
 
+def _runner() -> dict[str, bytes]:
+    """Return what a node gets of ours. Its packages are empty, but whole: no other mip-salt there is taken for it."""
+    packages = ("mip_salt", "mip_salt/remote", "mip_salt/remote/node")
+    files = {f"{packages[-1]}/{path.name}": path.read_bytes() for path in RUNNER}
+    return {**{f"{package}/__init__.py": b"" for package in packages}, **files}
+
+
 def _own_source() -> str:
-    own = (Path(__file__), Path(wheels.__file__), wheels.PINS, Path(salt_sources.__file__), RUNNER)
+    own = (Path(__file__), Path(wheels.__file__), wheels.PINS, Path(salt_sources.__file__), *RUNNER)
     return "".join(path.read_text("utf-8") for path in own)
