@@ -101,6 +101,13 @@ def test_what_is_sent_to_a_free_port_arrives(port: int, protocol: str) -> None:
 
 
 @as_root
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "esp"])
+def test_so_it_does_by_ipv6(port: int, protocol: str) -> None:
+    with probe(["tcp", port], ["udp", port]) as node:
+        assert node.hears(node.send(protocol, port, to="::1")).source == "::1"
+
+
+@as_root
 def test_esp_arrives_which_has_no_port() -> None:
     with probe() as node:
         assert node.hears(node.send("esp", 0)).source == "127.0.0.1"

@@ -65,8 +65,19 @@ def check(request: Request, nodes: tuple[str, ...], requested: str | None) -> in
             hint=f"Let one in again: mip-salt -f {folder.name} node enable NODE, or add some with configure.",
         )
     # It holds the federation: what an apply starts meanwhile would find the ports held.
-    with request.held(folder, "check"), open_session(folder, request.passphrase(folder)):
-        report = preflight(folder, federation, chosen, on_step=lambda text: terminal.detail(f"{text} …"))
+    with (
+        request.held(folder, "check"),
+        open_session(folder, request.passphrase(folder)),
+        terminal.live() as draw,
+    ):
+
+        def step(text: str) -> None:
+            if draw:
+                draw([(f"{text} …", "")])
+            else:
+                terminal.detail(f"{text} …")
+
+        report = preflight(folder, federation, chosen, on_step=step)
     if request.json_output:
         from mip_salt.commands.check_view import as_json
 
