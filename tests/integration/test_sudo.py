@@ -50,7 +50,7 @@ def prepared(upstreams):
         "rm -f /usr/local/bin/mip-salt /usr/local/bin/salt-ssh",
         "mount -t tmpfs -o mode=755 none /opt && mount -t tmpfs -o mode=755 none /home",
     ]
-    lines += [f"cp -r {shlex.quote(str(wheelhouse()))} /mnt/wheels"]
+    lines += [f"cp -r {shlex.quote(str(wheelhouse()))} /mnt/wheels && chmod -R a+rX /mnt/wheels"]
     lines += [f"install -d -m 700 -o {name} -g {name} /home/{name}" for name in USERS]
     for i, (path, lid) in enumerate(closed.items()):
         lines += [f"mkdir /mnt/{i} && mount --rbind {shlex.quote(str(path))} /mnt/{i}"] if lid else []
