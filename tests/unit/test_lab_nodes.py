@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from mip_salt.commands.lab import up
+from mip_salt.commands.lab import releases, up
 from mip_salt.errors import Busy, UsageError
 from mip_salt.federation.nodes_file import parse_nodes_file
 from mip_salt.lab import lock, network
@@ -68,7 +68,7 @@ def test_a_node_shows_no_password_when_it_is_printed(tmp_path):
 
 
 def test_nodes_are_listed_as_people_read_them_and_half_made_ones_not(tmp_path):
-    (tmp_path / "lab.json").write_text('{"name": "demo", "docker": false, "base": "bookworm-1"}')
+    (tmp_path / "lab.json").write_text('{"name": "demo", "docker": false, "bases": {"ms": "bookworm-1"}}')
     for id_ in ("wk10", "ui", "wk2", "ms", "wk3", "lost+found"):
         (tmp_path / "nodes" / id_).mkdir(parents=True)
         (tmp_path / "nodes" / id_ / "node.json").write_text(json.dumps({"password": "p", "host_key": KEY}))
@@ -81,6 +81,17 @@ def test_a_folder_whose_name_mount_would_misread_is_refused(tmp_path, monkeypatc
     with pytest.raises(UsageError, match="comma"):
         Lab(tmp_path / "a,upperdir=b").up()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("other", ["wk9=trixie", "wk1=buzz", "wk1"])
+def test_a_node_or_a_release_that_a_lab_cannot_have_is_refused(other):
+    with pytest.raises(UsageError) as refused:
+        releases([other], ["ms", "wk1", "wk2"])
+    assert "--other wk2=bullseye" in refused.value.hint
+
+
+def test_one_node_may_have_another_release():
+    assert releases(["wk1=trixie"], ["ms", "wk1"]) == {"wk1": "trixie"}
 
 
 def test_one_command_at_a_time_works_on_labs(tmp_path, monkeypatch):

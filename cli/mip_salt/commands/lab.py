@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import click
 
@@ -27,6 +28,9 @@ def lab() -> None:
     help="Debian's release on the nodes.",
 )
 @click.option(
+    "--other", "others", multiple=True, metavar="ID=RELEASE", help="A node that has another release; can be repeated."
+)
+@click.option(
     "--docker/--no-docker",
     default=True,
     show_default=True,
@@ -36,14 +40,22 @@ def lab() -> None:
 @click.option("--install-missing", is_flag=True, help="Install what this machine lacks for it, by apt-get.")
 @shared_options
 @pass_request
-def up(request: Request, workers: int, release: str, docker: bool, name: str, install_missing: bool) -> int:
+def up(
+    request: Request,
+    workers: int,
+    release: str,
+    others: Sequence[str],
+    docker: bool,
+    name: str,
+    install_missing: bool,
+) -> int:
     """Boot a master, a web front end and workers, each a machine with systemd, sshd and sudo of its own.
 
     Needs root on Linux. Nodes that run are left as they are; nothing they send leaves this machine.
 
     \b
       mip-salt lab up
-      mip-salt lab up --workers 5 --release trixie
+      mip-salt lab up --workers 5 --release trixie --other wk1=bullseye
     """
     from mip_salt.errors import UsageError
     from mip_salt.federation.folder import NAME
@@ -55,19 +67,39 @@ def up(request: Request, workers: int, release: str, docker: bool, name: str, in
             "a name is a-z, 0-9 and -, at most 32 of them, not beginning with -",
             hint="For example: mip-salt lab up --name demo",
         )
+    ids = ["ms", "ui", *(f"wk{number}" for number in range(1, workers + 1))]
+    different = releases(others, ids)
     terminal, start = request.terminal, time.monotonic()
 
     def progress(line: str) -> None:
         terminal.say(f"{time.monotonic() - start:5.1f} s  {line}")
 
     require(install=install_missing, progress=progress)
-    ids = ["ms", "ui", *(f"wk{number}" for number in range(1, workers + 1))]
-    Lab().up(ids, release, docker, name, progress)
+    Lab().up(ids, release, docker, name, progress, different)
     _show(request)
     terminal.say("\nNext:")
     terminal.say("  mip-salt lab nodes-file > nodes.yaml")
     terminal.say(f"  mip-salt -f {name} configure --from nodes.yaml")
     return 0
+
+
+def releases(others: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
+    """Return the releases of nodes that have another one.
+
+    Raises UsageError for a node that the lab will not have, or a release that it cannot have.
+    """
+    from mip_salt.errors import UsageError
+
+    found = {}
+    for other in others:
+        node, _, release = other.partition("=")
+        if node not in ids or release not in RELEASES:
+            raise UsageError(
+                f"--other {other}: no such node and release",
+                hint=f"Nodes are {', '.join(ids)}, releases {', '.join(RELEASES)}: --other {ids[-1]}={RELEASES[0]}",
+            )
+        found[node] = release
+    return found
 
 
 @lab.command()

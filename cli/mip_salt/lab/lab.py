@@ -6,9 +6,10 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mip_salt.errors import Busy, Damaged, MipError, UsageError
@@ -57,6 +58,7 @@ class Lab:
         docker: bool = True,
         name: str = "demo",
         progress: Progress = silent,
+        others: Mapping[str, str] = MappingProxyType({}),
     ) -> list[LabNode]:
         """Boot the nodes that do not run yet; return all nodes.
 
@@ -64,6 +66,8 @@ class Lab:
             Node ids: ms, ui, wk1, …
         release
             Debian's code name.
+        others
+            Nodes that have another Debian, and its code name.
         docker
             Whether the nodes have a Docker engine.
         name
@@ -80,17 +84,18 @@ class Lab:
                 )
         for node in ids:
             network.addresses(node)
-        base = base_path(self.cache, release, docker)
-        wanted = {"name": name, "docker": docker, "base": base.name}
+        releases = {node: others.get(node, release) for node in ids}
+        bases = {node: base_path(self.cache, releases[node], docker).name for node in ids}
         with held():
-            self._check(wanted)
+            kind = self._kind({"name": name, "docker": docker, "bases": bases})
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.folder.chmod(0o700)
-            build(base, release, docker, progress)
-            write_atomic(self._record, json.dumps(wanted))
+            for each in dict.fromkeys(releases.values()):
+                build(base_path(self.cache, each, docker), each, docker, progress)
+            write_atomic(self._record, json.dumps(kind))
             network.open_bridge()
             progress(f"booting {', '.join(ids)}")
-            self._side_by_side([self._machine(node, wanted) for node in ids], _started, progress)
+            self._side_by_side([self._machine(node, kind) for node in ids], _started, progress)
         return self.nodes()
 
     def down(self, *, everything: bool = False, progress: Progress = silent) -> None:
@@ -140,20 +145,29 @@ class Lab:
         return {found.lab for found in running()} - {self.folder}
 
     def _machine(self, node: str, kind: dict[str, Any]) -> Machine:
-        base = self.cache / kind.get("base", "none")
+        base = self.cache / kind.get("bases", {}).get(node, "none")
         return Machine(node, self._nodes / node, f"{kind.get('name')}-{node}", base, bool(kind.get("docker")))
 
-    def _check(self, wanted: dict[str, Any]) -> None:
+    def _kind(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Return what the lab is with the nodes that it has already.
+
+        Raises Busy if another lab runs here, UsageError if this one is of another kind.
+        """
         for other in self.others():
             raise Busy(
                 f"another lab runs here, in {other}",
                 hint=f"Take it down first: MIP_SALT_LAB={other} mip-salt lab down",
             )
-        nodes = self.nodes()
-        if nodes and json.loads(self._record.read_text("utf-8")) != wanted:
+        if not self.nodes():
+            return wanted
+        there = json.loads(self._record.read_text("utf-8"))
+        kind = {**wanted, "bases": {**there.get("bases", {}), **wanted["bases"]}}
+        # Nodes may be added; those that are there stay what they are.
+        if {**there, "bases": {**kind["bases"], **there.get("bases", {})}} != kind:
             raise UsageError(
                 "a lab with another name, release or engine is up", hint="Take it down first: mip-salt lab down"
             )
+        return kind
 
     def _side_by_side(self, chosen: list[Machine], work: Callable[[Machine], str], progress: Progress) -> None:
         """Do work on all machines at once; raise the first error when all have ended."""
