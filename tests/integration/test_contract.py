@@ -35,6 +35,8 @@ told:
 listened:
   test.succeed_without_changes:
     - listen: [file: file]
+masked:
+  cmd.run: [{name: 'test "$(umask)" = 0022'}]
 before:
   test.succeed_with_changes:
     - prereq: [test: changes]

@@ -14,7 +14,7 @@ from mip_salt.remote.frames import GO, MARK
 # to standard error. The thin is unpacked beside its place and renamed, so a folder that is there is whole.
 FIRST = """
 import hashlib,io,json,os,shutil,stat,sys,tarfile
-O=os.fdopen(os.dup(1),"wb");os.dup2(2,1);os.umask(63)
+O=os.fdopen(os.dup(1),"wb");os.dup2(2,1);U=os.umask(63)
 def send(k,d):
  b=json.dumps(d,default=str).encode();O.write(MARK+k.encode()+b"%08x"%len(b)+b);O.flush()
 def take(n):
@@ -42,7 +42,7 @@ try:
  sys.path[:0]=[T];from mip_salt.remote.node.runner import serve
 except EOFError:os._exit(0)
 except OSError as e:send("f",{"why":str(e)});os._exit(1)
-serve(c,M,send,receive)
+serve(dict(c,umask=U),M,send,receive)
 """
 
 # Sudo prints it to standard error when it wants a password: a second time if the first was wrong.

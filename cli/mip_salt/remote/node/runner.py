@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from mip_salt.remote.node.places import Stopped, clean, hold, own_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Send = Callable[[str, Any], None]
     Receive = Callable[[], tuple[str, bytes]]
@@ -43,8 +43,8 @@ def serve(config: dict[str, Any], modules: bytes, send: Send, receive: Receive) 
     """Answer the pusher's frames until it closes the connection; never return.
 
     config
-        ``home``, ``thin`` (its folder in there), ``options`` that Salt is started with, ``who`` asks, and whether it
-        will run states, which then nobody else may (``lock``).
+        ``home``, ``thin`` (its folder in there), ``options`` that Salt is started with, ``who`` asks, whether it
+        will run states, which then nobody else may (``lock``), and the ``umask`` that the node started us with.
     modules
         The archive of modules that are not Salt's own.
     """
@@ -113,12 +113,26 @@ def _serve(config: dict[str, Any], own: str, send: Send, receive: Receive) -> No
         if kind == "F":
             files = body
         elif kind == "C":
-            send("r", _call(opts, **json.loads(body)))
+            with _masked(config["umask"]):
+                answer = _call(opts, **json.loads(body))
+            send("r", answer)
         elif kind == "S":
             if not held:
                 hold(config["who"], send)
                 held = True
-            send("r", _states(opts, own, files, send, **json.loads(body)))
+            with _masked(config["umask"]):
+                answer = _states(opts, own, files, send, **json.loads(body))
+            send("r", answer)
+
+
+@contextlib.contextmanager
+def _masked(mask: int) -> Iterator[None]:
+    """Let what Salt makes have the modes that it has under raw salt-ssh, and ours be nobody else's again."""
+    own = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(own)
 
 
 def _unpack(archive: bytes, place: str) -> None:
