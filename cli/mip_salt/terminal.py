@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,6 +93,8 @@ class Terminal:
         -1 says only what went wrong, 0 the usual, 1 explains.
     interactive
         Whether questions may be asked.
+    root
+        The ``--root`` that was given: each command that we tell the operator to run then has it too.
     """
 
     def __init__(
@@ -101,7 +104,9 @@ class Terminal:
         verbosity: int = 0,
         interactive: bool = True,
         assume_yes: bool = False,
+        root: str = "",
     ) -> None:
+        self._seat = f"mip-salt --root {shlex.quote(root)} -f " if root else ""
         self.json_output = json_output
         self.verbosity = verbosity
         self.assume_yes = assume_yes
@@ -127,7 +132,10 @@ class Terminal:
 
         Elsewhere a line stays one line, for whoever greps a log.
         """
-        _wrap(self.err, text, style, indent)
+        _wrap(self.err, self._as_run(text), style, indent)
+
+    def _as_run(self, text: str) -> str:
+        return text.replace("mip-salt -f ", self._seat) if self._seat else text
 
     def title(self, text: str) -> None:
         """Begin a part."""
@@ -166,7 +174,7 @@ class Terminal:
     def report(self, text: str, remedy: str, style: str) -> None:
         """Print one thing that was looked at, and under it what to do about it."""
         _wrap(self.out, text, style, indent=2)
-        for number, line in enumerate(filter(None, remedy.split("\n"))):
+        for number, line in enumerate(filter(None, self._as_run(remedy).split("\n"))):
             _wrap(self.out, f"    {line}" if number else f"  → {line}", "", indent=4)
 
     def raw(self, text: str) -> None:

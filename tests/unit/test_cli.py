@@ -75,6 +75,12 @@ def test_an_error_is_one_json_document_for_programs(tmp_path):
     assert json.loads(done.stdout)["error"].startswith("there is no federation 'x'")
 
 
+def test_a_command_that_is_told_goes_where_this_one_went(tmp_path):
+    root = tmp_path / "my federations"
+    assert f"mip-salt --root '{root}' -f NAME configure" in mip_salt("federation", "list", "--root", str(root)).stderr
+    assert "one: mip-salt -f NAME configure" in mip_salt("federation", "list", MIP_SALT_ROOT=str(root)).stderr
+
+
 def test_no_federation_is_not_an_error_to_list(tmp_path):
     done = mip_salt("federation", "list", "--root", str(tmp_path))
     assert done.returncode == 0

@@ -47,6 +47,7 @@ class Request:
             verbosity=self.verbosity,
             interactive=not self.no_input,
             assume_yes=self.assume_yes,
+            root=str(self.root_folder) if self.root else "",
         )
 
     @cached_property

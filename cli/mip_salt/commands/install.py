@@ -228,5 +228,5 @@ def bundle(request: Request, /, file: Path, wheelhouse: bool, **options: Any) ->
         terminal.document({"command": request.command, "file": str(file), "bytes": size, "versions": names | commits})
         return 0
     terminal.success(f"{file} ({size / 1e6:.1f} MB) holds {choice.pair}{', and mip-salt itself' if wheelhouse else ''}")
-    terminal.say(f"There: mip-salt -f NAME install --from {file.name} {asked.again()}".rstrip())
+    terminal.say(f"There: mip-salt install -f NAME --from {file.name} {asked.again()}".rstrip())
     return 0
