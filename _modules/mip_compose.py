@@ -1,14 +1,27 @@
 """
-Know which compose this node has.
+Know which compose this node has, and run one project with it.
 
 Runs on the node under Salt's thin: standard library and Salt only, Python 3.8 and later.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import unicodedata
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from salt.exceptions import CommandExecutionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    __salt__: dict[str, Callable[..., Any]]
 
 __virtualname__ = "mip_compose"
 
@@ -18,6 +31,9 @@ VERSION = re.compile(r"v?([0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}[A-Za-z0-9.+~-]{0,40
 PATH = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/sbin:/bin:/snap/bin"
 # Seconds that compose may take to tell its version: 1.x is Python, and slow on a cold disk.
 DEADLINE = 30
+# Seconds to read a project, and to start it, which pulls its images the first time.
+READ, UP = 60, 1800
+LABEL = "com.docker.compose"
 
 
 def __virtual__() -> str | tuple[bool, str]:
@@ -54,3 +70,163 @@ def find() -> dict[str, str]:
         if not done.returncode and found:
             return {"command": command, "version": found.group(1)}
     return {"command": "", "version": ""}
+
+
+def check(project: str, folder: str) -> dict[str, Any]:
+    """
+    Say which services of a project `compose up` would start or make anew.
+
+    project
+        Its name.
+
+    folder
+        Where its docker-compose.yml and .env lie.
+
+    Returns ``old`` and ``new`` for each. One that ends by itself, and is started again only after a failure, is well
+    when it has ended well.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh ui mip_compose.check mipfederation /opt/mip-deployment/Federation
+    """
+    have = containers(project)
+    changes = {}
+    for line in _compose(project, folder, READ, "config", "--hash", "*").splitlines():
+        service, _, wanted = line.strip().partition(" ")
+        if not service or not wanted:
+            continue
+        mine = [one for one in have if one["service"] == service]
+        if not mine:
+            changes[service] = {"old": "none", "new": "started"}
+        elif any(one["hash"] != wanted for one in mine):
+            changes[service] = {"old": "other settings", "new": "made anew"}
+        elif not all(one["well"] for one in mine):
+            changes[service] = {"old": next(one["state"] for one in mine if not one["well"]), "new": "started"}
+    return changes
+
+
+def up(project: str, folder: str) -> dict[str, Any]:
+    """
+    Start a project; a service that runs as it should is left alone.
+
+    project, folder
+        As for :py:func:`check`.
+
+    Returns the services whose containers changed, each with its ``old`` and ``new`` container. Raises
+    CommandExecutionError with compose's own words.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh ui mip_compose.up mipfederation /opt/mip-deployment/Federation
+    """
+    if not check(project, folder):
+        return {}
+    before = {one["name"]: one for one in containers(project)}
+    _compose(project, folder, UP, "up", "-d", "--no-build")
+    changes = {}
+    for one in containers(project):
+        old = before.get(one["name"])
+        if not old or old["id"] != one["id"] or old["state"] != one["state"]:
+            changes[one["service"]] = {
+                "old": f"{old['id']} {old['state']}" if old else "none",
+                "new": f"{one['id']} {one['state']}",
+            }
+    return changes
+
+
+def containers(project: str) -> list[dict[str, Any]]:
+    """
+    Return a project's containers: ``name``, ``service``, ``id``, ``state``, ``hash`` (of its settings), ``well``.
+
+    project
+        Its name.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh ui mip_compose.containers mipfederation
+    """
+    filters = quote(json.dumps({"label": [f"{LABEL}.project={project}", f"{LABEL}.oneoff=False"]}))
+    found = []
+    for row in __salt__["mip_engine.call"]("GET", f"/containers/json?all=true&filters={filters}"):
+        # By label: 1.x calls them a_b_1, 2.x a-b-1.
+        labels, told = row["Labels"], __salt__["mip_engine.call"]("GET", f"/containers/{row['Id']}/json")
+        ended = told["State"]["Status"] == "exited" and told["State"]["ExitCode"] == 0
+        once = told["HostConfig"]["RestartPolicy"]["Name"] == "on-failure"
+        found.append(
+            {
+                "name": told["Name"].lstrip("/"),
+                "service": labels.get(f"{LABEL}.service", ""),
+                "id": row["Id"][:12],
+                "state": told["State"]["Status"],
+                "hash": labels.get(f"{LABEL}.config-hash", ""),
+                "well": told["State"]["Status"] == "running" or (ended and once),
+            }
+        )
+    return sorted(found, key=lambda one: one["name"])
+
+
+def ask(url: str, seconds: float = 5) -> dict[str, Any]:
+    """
+    Return the ``status`` with which a web server answers, 0 for none, and ``why`` not.
+
+    url
+        Of the server; no redirection is followed.
+
+    seconds
+        How long it may take.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh ui mip_compose.ask http://127.0.0.1/
+    """
+    opener = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=float(seconds)) as answer:
+            return {"status": answer.status, "why": ""}
+    except urllib.error.HTTPError as err:
+        return {"status": err.code, "why": ""}
+    except (OSError, ValueError) as err:
+        return {"status": 0, "why": _clean(str(getattr(err, "reason", err)))}
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _compose(project: str, folder: str, deadline: float, *words: str) -> str:
+    """Run compose on a project; return what it prints."""
+    found = find()
+    if not found["command"]:
+        raise CommandExecutionError("no compose runs on this node")
+    try:
+        done = subprocess.run(
+            [*found["command"].split(), "-p", project, *words],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=deadline,
+            check=False,
+            env={"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as err:
+        why = getattr(err, "strerror", None) or f"it does not end in {deadline:g} s"
+        raise CommandExecutionError(f"compose {words[0]} in {folder}: {why}") from err
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["without a word"]
+        raise CommandExecutionError(f"compose {words[0]} in {folder}: {_clean(said[-1], 300)}")
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _clean(text: str, limit: int = 200) -> str:
+    """Return text as one bounded line without control, format or separator characters; as in mip_host."""
+    line = "".join(c if c == " " or unicodedata.category(c)[0] not in "CZ" else "\ufffd" for c in text[:limit])
+    return line.replace("Permission denied", "not permitted") + ("…" if len(text) > limit else "")

@@ -25,6 +25,7 @@ EVERY_NODE = [
     ("mip-docker-running", "mip_docker.running"),
 ]
 COMPONENTS = ["mip.identity", "mip.data", "mip.hosts", "mip.time", "mip.docker", "mip.compose", "mip.master"]
+RUNS = ["mip.swarm.encryptable", "mip.swarm.manager", "mip.swarm.worker", "mip.stacks", "mip.ui"]
 ITS_OWN = {
     "master": [("mip-master-directory", "file.directory")],
     "ui": [("mip-compose-installed", "mip_compose.installed")],
@@ -44,6 +45,37 @@ def pillar(role="worker", node="wk1", user="mipadmin", hostname=HOSTNAME, machin
             "identity": {"public_key": KEY, "hostname": hostname, "machine_id": machine_id},
         }
     }
+
+
+def running(role="worker", node="wk1", encrypted=True):
+    """Return what they are told once a version of MIP is installed."""
+    given = pillar(role, node)
+    network = {
+        "name": "mip-federation",
+        "subnet": "10.20.30.0/24",
+        "gateway": "10.20.30.254",
+        "encrypted": encrypted,
+    }
+    stacks = [
+        {
+            "id": "ms",
+            "hostname": "brain-ms",
+            "enabled": True,
+            "compose": "docker-compose-master.yml",
+            "env": {"A": "1"},
+        },
+        {"id": "wk1", "hostname": "brain-wk1", "enabled": True, "compose": "docker-compose-worker.yml", "env": {}},
+        {"id": "wk2", "hostname": "brain-wk2", "enabled": False, "compose": "docker-compose-worker.yml", "env": {}},
+    ]
+    files = {"docker-compose-master.yml": "a: {{ 1 }}\n", "docker-compose-worker.yml": "b: 2\n"}
+    env = {"EXAREME_IP": "10.0.0.11", "SECRET": 'a"b{{ 1+1 }}'}
+    given["mip"].update(
+        version={"mip": "7.1.0", "exareme": "24.5.1"},
+        swarm={"manager": "10.0.0.11", "address": "10.0.0.21", "network": network},
+        stack={"files": files, "stacks": stacks},
+        ui={"files": {"Federation/docker-compose.yml": "services: {}\n"}, "env": env},
+    )
+    return given
 
 
 @pytest.fixture
@@ -166,11 +198,70 @@ def test_each_role_has_a_file_that_can_be_run_alone(tree, role):
     assert {"mip-host-verified", "mip-identity-present"} <= set(high)
 
 
-@pytest.mark.parametrize("sls", [*COMPONENTS, *[f"mip.roles.{role}" for role in ROLES]])
+@pytest.mark.parametrize("sls", [*COMPONENTS, *RUNS, *[f"mip.roles.{role}" for role in ROLES]])
 def test_no_component_comes_without_the_verification(tree, sls):
-    high, errors = tree(pillar()).render_highstate({"base": [sls]})
+    high, errors = tree(running()).render_highstate({"base": [sls]})
     assert errors == []
     assert "mip-host-verified" in high
+
+
+# --- what runs once a version of MIP is installed -----------------------------------------------------------------
+
+
+def own(tree, role, **more):
+    """Return what a role's states are beside those of every node."""
+    return [one for one in low(tree, running(role, **more)) if one["__id__"] not in dict(EVERY_NODE)]
+
+
+def test_the_master_holds_the_swarm_and_deploys_on_every_enabled_node_side_by_side(tree):
+    assert [one["__id__"].removeprefix("mip-") for one in own(tree, "master")] == [
+        "master-directory",
+        *("swarm-encryptable", "swarm-manager", "swarm-network"),
+        *("stacks-docker-compose-master.yml", "stacks-docker-compose-worker.yml"),
+        *("stacks-ms-member", "stacks-wk1-member", "stacks-wk2-drained"),
+        *("stacks-ms-deployed", "stacks-wk1-deployed"),
+        *("stacks-ms-running", "stacks-wk1-running"),
+        "stacks-healthy",
+    ]
+
+
+def test_exaremes_files_reach_the_master_as_they_are(tree):
+    found = named(low(tree, running("master")))
+    assert found["mip-stacks-docker-compose-master.yml"]["contents"] == "a: {{ 1 }}\n"
+    deployed = found["mip-stacks-ms-deployed"]
+    assert (deployed["name"], deployed["env"]) == ("brain-ms", {"A": "1"})
+    assert deployed["compose"] == found["mip-stacks-docker-compose-master.yml"]["name"]
+    assert found["mip-stacks-ms-member"]["labels"] == {"name": "brain-ms"}
+    assert found["mip-stacks-healthy"]["nodes"] == ["brain-ms", "brain-wk1"]
+
+
+def test_a_worker_joins_or_is_verified_and_its_states_hold_no_key(tree):
+    given = running()
+    given["mip"]["join"] = {"token": "SWMTKN-1-secret"}
+    chunks = low(tree, given)
+    joined = named(chunks)["mip-swarm-joined"]
+    assert (joined["manager"], joined["address"]) == ("10.0.0.11", "10.0.0.21")
+    assert "SWMTKN" not in str(chunks)
+
+
+@pytest.mark.parametrize("role", ["master", "worker"])
+def test_only_an_encrypted_network_asks_for_a_kernel_that_can(tree, role):
+    assert "mip-swarm-encryptable" in named(low(tree, running(role)))
+    assert "mip-swarm-encryptable" not in named(low(tree, running(role, encrypted=False)))
+
+
+def test_the_front_ends_variables_are_shown_to_nobody(tree):
+    env = named(low(tree, running("ui")))["mip-ui-env"]
+    assert env["contents"] == ["EXAREME_IP=10.0.0.11", 'SECRET=a"b{{ 1+1 }}']
+    assert (env["mode"], env["show_changes"]) == ("0600", False)
+
+
+def test_the_front_end_starts_after_its_files_and_is_waited_for(tree):
+    ids = [one["__id__"].removeprefix("mip-ui-") for one in own(tree, "ui")]
+    assert ids[-5:] == ["Federation/docker-compose.yml", "env", "up", "answers", "reaches-the-master"]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_bastion_may_forward_as_first_contact_allowed_it_and_no_other_node(tree):

@@ -1,7 +1,14 @@
-"""The state of compose, as Salt runs it: one that runs stays, the best that apt offers is chosen."""
+"""The states of compose, as Salt runs them: one that runs stays, the best that apt offers is chosen; and a project."""
+
+import json
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from functional.engines import Engine, path_with
+from mock_engine import MockEngine
 
 BEST_FIRST = ["docker-compose-plugin", "docker-compose-v2", "docker-compose"]
 
@@ -75,3 +82,143 @@ def test_none_to_be_had_is_a_failure(node, machine):
     ret = installed(node)
     assert (ret.result, ret.changes) == (False, {})
     assert "apt on the node offers none of docker-compose-plugin, docker-compose-v2, docker-compose" in ret.comment
+
+
+# --- a project ----------------------------------------------------------------------------------------------------
+
+HASHES = "frontend 1f\\ncreate_dbs 2c"
+# Compose as it is called: it tells its version, the hashes of what its files say, and notes when it starts them.
+COMPOSE = """\
+case "$*" in
+version*) echo 1.29.2;;
+*"config --hash"*) printf '{hashes}\\n';;
+*) echo "compose $*" >> {bin}/called; cp {bin}/after {bin}/containers;;
+esac"""
+
+
+@pytest.fixture
+def project(node, monkeypatch, tmp_path):
+    """A compose project, a mock of the engine that holds its containers, and a compose that starts them."""
+    mock = MockEngine(node.folder)
+    machine = SimpleNamespace(
+        bin=node.folder / "bin", mock=mock, folder=tmp_path, states=node.loaders.states.mip_compose
+    )
+    monkeypatch.setenv("PATH", f"{machine.bin}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n")
+    (machine.bin / "docker").write_text("#!/bin/sh\nexit 1\n")
+    command(machine, "docker-compose", COMPOSE.format(bin=machine.bin, hashes=HASHES))
+    machine.after = [container("frontend", "1f", "a"), container("create_dbs", "2c", "b", state="exited")]
+    (machine.bin / "after").write_text(json.dumps(machine.after))
+    hold(machine, [])
+    yield machine
+    mock.close()
+    for name in ("docker-compose", "after", "containers"):
+        (machine.bin / name).unlink(missing_ok=True)
+
+
+def hold(project, containers):
+    (project.bin / "containers").write_text(json.dumps(containers))
+
+
+def container(service, hashed, name, *, state="running", status=0, restart=None):
+    restart = restart or ("on-failure" if service == "create_dbs" else "unless-stopped")
+    labels = {"service": service, "config-hash": hashed, "project": "mipfederation"}
+    return {
+        "Id": name * 64,
+        "Name": f"/mipfederation_{service}_1",
+        "State": {"Status": state, "ExitCode": status},
+        "HostConfig": {"RestartPolicy": {"Name": restart}},
+        "Config": {"Labels": {f"com.docker.compose.{key}": value for key, value in labels.items()}},
+    }
+
+
+def up(project, **more):
+    return project.states.up(name="mipfederation", folder=str(project.folder), **more)
+
+
+def started(project):
+    called = project.bin / "called"
+    return [line for line in called.read_text().splitlines() if "up -d" in line] if called.exists() else []
+
+
+def test_a_project_is_started_and_the_second_time_left_alone(project):
+    first = up(project)
+    assert (first.result, sorted(first.changes), len(started(project))) == (True, ["create_dbs", "frontend"], 1)
+    assert first.changes["frontend"] == {"old": "none", "new": f"{'a' * 12} running"}
+    second = up(project)
+    assert (second.result, second.changes, len(started(project))) == (True, {}, 1)
+
+
+def test_a_trial_starts_nothing_and_tells_what_would_be(project):
+    ret = up(project, test=True)
+    assert (ret.result, sorted(ret.changes), started(project)) == (None, ["create_dbs", "frontend"], [])
+
+
+def test_a_trial_before_its_files_are_there_tells_that_it_would_be_started(project):
+    (project.folder / "docker-compose.yml").unlink()
+    assert (up(project, test=True).result, list(up(project, test=True).changes)) == (None, ["mipfederation"])
+
+
+@pytest.mark.parametrize(
+    ("there", "old"),
+    [
+        (container("frontend", "00", "c"), "other settings"),
+        (container("frontend", "1f", "c", state="exited"), "exited"),
+        (container("frontend", "1f", "c", state="exited", restart="no"), "exited"),
+    ],
+)
+def test_what_does_not_run_as_the_files_say_is_started(project, there, old):
+    hold(project, [there, project.after[1]])
+    assert up(project, test=True).changes["frontend"]["old"] == old
+    assert list(up(project).changes) == ["frontend"]
+
+
+def test_a_one_off_that_failed_is_started_again(project):
+    hold(project, [project.after[0], container("create_dbs", "2c", "b", state="exited", status=1)])
+    assert list(up(project, test=True).changes) == ["create_dbs"]
+
+
+def test_compose_that_fails_is_told_in_its_own_words(project):
+    command(
+        project, "docker-compose", "case \"$*\" in version*) echo 1.29.2;; *) echo 'no such image' >&2; exit 1;; esac"
+    )
+    ret = up(project)
+    assert (ret.result, ret.changes) == (False, {})
+    assert "no such image" in ret.comment
+
+
+@pytest.fixture
+def web(node):
+    """A web server that answers with a status that it is told."""
+
+    class Handler(BaseHTTPRequestHandler):
+        status = 200
+
+        def do_GET(self):
+            self.send_response(Handler.status)
+            self.send_header("Location", "https://192.0.2.1/")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    Handler.url = f"http://127.0.0.1:{server.server_port}/"
+    Handler.states = node.loaders.states.mip_compose
+    yield Handler
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("status", "well"), [(200, True), (302, True), (404, True), (502, False)])
+def test_a_server_that_answers_is_well_whatever_it_answers_but_a_failure_of_its_own(web, status, well):
+    web.status = status
+    ret = web.states.answers(name=web.url, timeout=0)
+    assert (ret.result, ret.changes, str(status) in ret.comment) == (well, {}, True)
+
+
+def test_one_that_does_not_answer_is_a_failure_and_in_a_trial_what_would_be_waited_for(node):
+    states = node.loaders.states.mip_compose
+    assert "Connection refused" in states.answers(name="http://127.0.0.1:1/", timeout=0).comment
+    assert states.answers(name="http://127.0.0.1:1/", test=True).result is None

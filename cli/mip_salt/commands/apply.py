@@ -70,6 +70,7 @@ def run_apply(request: Request, nodes: tuple[str, ...], roles: tuple[str, ...], 
     from mip_salt.federation.select import select
     from mip_salt.remote.results import exit_code
     from mip_salt.vault.session import open_session
+    from mip_salt.versions.for_nodes import in_use
     from mip_salt.workflows.apply import apply as run
 
     folder = request.folder()
@@ -81,7 +82,8 @@ def run_apply(request: Request, nodes: tuple[str, ...], roles: tuple[str, ...], 
         with open_session(folder, request.passphrase(folder)) as vault, request.terminal.live() as draw:
             secrets = {name: _secrets(vault, name) for name in chosen} if diff else None
             progress = ProgressLines(request.terminal, draw, test=test)
-            results = run(folder, federation, chosen, test=test, on_event=progress)
+            applied = run(folder, federation, chosen, test=test, on_event=progress)
+    results = applied.results
     report = StateReport(request, folder, federation, test=test, secrets=secrets)
     if request.json_output:
         told = document(request, federation, results, set(chosen) - set(federation.enabled()))
@@ -92,6 +94,7 @@ def run_apply(request: Request, nodes: tuple[str, ...], roles: tuple[str, ...], 
         request.terminal.document(told)
     else:
         report.show(chosen, results)
+        report.then(applied.to_come, in_use(folder) is not None)
     return exit_code(results)
 
 

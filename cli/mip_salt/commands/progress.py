@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mip_salt.remote.results import NodeResult, Progress
     from mip_salt.terminal import Terminal
     from mip_salt.workflows.apply import Event
+    from mip_salt.workflows.joining import Phase
 
 
 class ProgressLines:
@@ -31,7 +32,11 @@ class ProgressLines:
 
     def __call__(self, event: Event) -> None:
         """Show what happened."""
-        if event.what == "started":
+        if event.phase:
+            self.terminal.say(in_words(event.phase))
+        elif event.what == "started":
+            self.ended.pop(event.node, None)
+            self.at.pop(event.node, None)
             self.began[event.node] = time.monotonic()
         elif event.what == "skipped":
             self.ended[event.node] = (event.node, "disabled", "skipped")
@@ -53,6 +58,11 @@ class ProgressLines:
         if at is None or not at.total:
             return name, "working", seconds
         return name, "working", f"{at.done}/{at.total}  {seconds}  {at.state}"
+
+
+def in_words(phase: Phase) -> str:
+    """Return what a phase does, in one line."""
+    return f"{', '.join(phase.nodes)}: {phase.told}"
 
 
 def in_short(result: NodeResult, *, test: bool) -> str:

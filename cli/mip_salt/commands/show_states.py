@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mip_salt.commands.progress import in_words
 from mip_salt.commands.show import show_failure
 from mip_salt.remote.arguments import reproducing, words
 from mip_salt.remote.results import Kind, NodeResult
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from mip_salt.commands.context import Request
     from mip_salt.federation.folder import Folder
     from mip_salt.federation.model import Federation
+    from mip_salt.workflows.joining import Phase
 
 COLUMNS = ("NODE", "ROLE", "HOSTNAME", "RESULT", "OK", "CHANGED", "FAILED", "SECONDS")
+UNMET = "One or more requisite failed"  # Salt's own words (read in 3008.3, state.py)
 MOST = 20  # states of a node that are shown without -v
 
 
@@ -67,6 +70,17 @@ class StateReport:
                 else "\nNothing to change."
             )
 
+    def then(self, to_come: Sequence[Phase], installed: bool) -> None:
+        """Say what is still to come: the phases that were not come to, or a version to run."""
+        terminal = self.request.terminal
+        if to_come:
+            terminal.say("\nAfter that, in this order:" if self.test else "\nNot come to:")
+            for phase in to_come:
+                terminal.say(f"  {in_words(phase)}")
+        if not installed:
+            terminal.say("\nNo version of MIP is installed, so the nodes are prepared, and nothing of it runs there.")
+            terminal.say(f"Choose one: mip-salt -f {self.folder.name} install")
+
     def states(self, result: NodeResult) -> list[dict[str, Any]]:
         """Return the rows that changed or failed, for a JSON document."""
         return [
@@ -108,7 +122,12 @@ class StateReport:
 
     def _failures(self, result: NodeResult) -> None:
         terminal = self.request.terminal
-        for row in self._most([row for row in _rows(result) if row.result is False]):
+        failed = [row for row in _rows(result) if row.result is False]
+        # What did not run because something else failed tells nothing of its own.
+        own = [row for row in failed if not row.comment.startswith(UNMET)] or failed
+        if len(own) < len(failed):
+            terminal.warning(f"{result.id}: {len(failed) - len(own)} more did not run, because of these:")
+        for row in self._most(own):
             terminal.warning(f"{result.id}: {row.function} {row.id} ({row.name}): {row.comment}")
             if row.sls:
                 terminal.command(reproducing(self.folder.path, result.id, "state.sls_id", words([row.id, row.sls], {})))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue, StrictStr, model_validator
 
 from mip_salt.federation.kinds import Group, Strict, User
+from mip_salt.federation.swarm_settings import Stack, Swarm, Wait
 from mip_salt.federation.ui_settings import Ui
 
 # What the pusher alone needs: no node is told.
@@ -122,6 +123,9 @@ class Settings(Strict):
     jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(default=24, description="nodes worked on at once")
     data: Data = Data()
     docker: Docker = Docker()
+    swarm: Swarm = Swarm()
+    stack: Stack = Stack()
+    wait: Wait = Wait()
     ui: Ui = Ui()
     sources: Sources = Sources()
     hosts: Annotated[bool, Field(strict=True)] = Field(

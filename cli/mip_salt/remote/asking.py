@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mip_salt.errors import MipError
@@ -26,6 +26,8 @@ class Question:
         Salt's options on the pusher, its file client, and what every node needs.
     first
         Gives the first frames to a node.
+    pillar
+        What states find in their pillar besides; it may be secret.
     """
 
     folder: Folder
@@ -37,6 +39,7 @@ class Question:
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     first: Callable[[str], bytes]
+    pillar: Mapping[str, Any] = field(repr=False)
 
     @property
     def runs_states(self) -> bool:
@@ -84,6 +87,7 @@ def _asked(question: Question, name: str, link: Link, desk: Desk, secret: str | 
             {"id": name, "role": str(node.role)},
             lambda function, args, kwargs: _told(connection.call(function, args, kwargs)),
             question.folder.tmp,
+            question.pillar,
         )
         if here:
             return compiler.here(question.function, question.args, question.kwargs)

@@ -54,6 +54,8 @@ class Compiler:
         Asks the node, for what Jinja wants to know of it.
     tmp
         Folder for a file that says nothing secret.
+    pillar
+        What its pillar holds besides.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Compiler:
         roster_grains: Mapping[str, Any],
         call: Call,
         tmp: Path,
+        pillar: Mapping[str, Any],
     ) -> None:
         import salt.config
         import salt.loader
@@ -92,15 +95,16 @@ class Compiler:
                 "known_hosts_file": options.get("known_hosts_file"),
             }
         )
-        self.pillar = self._pillar()
+        self.pillar = self._pillar(pillar)
         self.minion["pillar"] = self.pillar
         self.functions = asking(self.minion, node, client, call)
         self.functions.wfuncs = salt.loader.ssh_wrapper(self.minion, self.functions, self.context)
 
-    def _pillar(self) -> dict[str, Any]:
+    def _pillar(self, more: Mapping[str, Any]) -> dict[str, Any]:
         import salt.fileclient
         import salt.loader
         import salt.pillar
+        import salt.utils.dictupdate
 
         merged = {**self.minion, **self.options}
         functions = Late(
@@ -113,7 +117,7 @@ class Compiler:
         )
         environment = self.minion.get("saltenv") or "base"
         found = salt.pillar.Pillar(merged, self.minion["grains"], self.node, environment, functions=functions)
-        pillar: dict[str, Any] = found.compile_pillar()
+        pillar: dict[str, Any] = salt.utils.dictupdate.update(found.compile_pillar(), more)
         return pillar
 
     def here(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def run(
     *,
     deadline: float,
     jobs: int,
+    pillar: Mapping[str, Any] | None = None,
     on_start: Callable[[str], None] = _nothing,
     on_tick: Callable[[], None] = _nothing,
     on_progress: Callable[[Progress], None] = _nothing,
@@ -61,6 +62,9 @@ def run(
         Seconds that each node may take; then its worker is ended with all it started, here.
     jobs
         Nodes worked on at once.
+    pillar
+        What states find in their pillar besides, in this run alone. It may be secret: it is in no command that is
+        shown, and is written nowhere.
     on_start, on_tick
         Called with a node's id when its turn comes, and a few times a second while waiting.
     on_progress
@@ -80,7 +84,7 @@ def run(
     refuse_foreign(function)
     if nodes:
         hear = _Hear(on_start, on_tick, on_progress)
-        yield from _Run(folder, federation, function, args, kwargs or {}, deadline, hear).all(nodes, jobs)
+        yield from _Run(folder, federation, function, args, kwargs or {}, deadline, pillar or {}, hear).all(nodes, jobs)
 
 
 def collect(
@@ -131,10 +135,12 @@ class _Run:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         deadline: float,
+        pillar: Mapping[str, Any],
         hear: _Hear,
     ) -> None:
         self.folder, self.federation, self.function = folder, federation, function
         self.args, self.kwargs, self.deadline, self.hear = args, kwargs, deadline, hear
+        self.pillar = pillar
         self.shown = words(args, kwargs)
         self.turns: dict[str, _Turn] = {}
         self.links: dict[str, Link] = {}
@@ -189,6 +195,7 @@ class _Run:
             self.args,
             self.kwargs,
             self._first,
+            self.pillar,
         )
 
     def _first(self, name: str) -> bytes:

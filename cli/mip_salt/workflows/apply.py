@@ -1,9 +1,10 @@
-"""Bring nodes to what the federation says: the highstate, on all of them side by side."""
+"""Bring nodes to what the federation says: the highstate on all of them side by side, then what must come in order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
@@ -11,6 +12,7 @@ from mip_salt.federation.model import Federation
 from mip_salt.federation.seen import LastApply, note, now
 from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.run import collect, run
+from mip_salt.workflows.joining import MASTER, Phase, key_from, merged, phases
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,28 @@ class Event:
 
     what
         ``skipped`` (disabled), ``started``, ``progress`` (then with how far it is), ``done`` (then with its result),
-        or ``tick``, which is no node's.
+        ``phase`` (one begins), or ``tick``; the last two are no node's.
     """
 
     what: str
     node: str = ""
     result: NodeResult | None = None
     progress: Progress | None = None
+    phase: Phase | None = None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of it.
+
+    results
+        One for each enabled node.
+    to_come
+        What would follow on a trial; what was not come to, if something failed or was interrupted before.
+    """
+
+    results: list[NodeResult]
+    to_come: list[Phase]
 
 
 def apply(
@@ -35,8 +52,8 @@ def apply(
     *,
     test: bool = False,
     on_event: Callable[[Event], None] = lambda _: None,
-) -> list[NodeResult]:
-    """Run the highstate on nodes; return one result for each enabled one, in their order.
+) -> Applied:
+    """Run the highstate on nodes; if a worker must join the swarm, then the phases that this takes.
 
     test
         Say what would change, and change nothing.
@@ -55,29 +72,122 @@ def apply(
             on_event(Event("skipped", name))
     if not enabled:
         raise UsageError("all nodes chosen are disabled", hint="Set enabled: true on them in pillar/federation.sls.")
-    results = run(
-        folder,
-        federation,
-        enabled,
-        "state.apply",
-        kwargs={"test": True} if test else None,
-        deadline=federation.settings.deadline,
-        jobs=federation.settings.jobs,
-        on_start=lambda name: on_event(Event("started", name)),
-        on_tick=lambda: on_event(Event("tick")),
-        on_progress=lambda at: on_event(Event("progress", at.node, progress=at)),
-    )
+    return _Apply(folder, federation, test, on_event).all(enabled)
 
-    def done(result: NodeResult) -> None:
-        if not test:
-            remember(folder, result)
-        on_event(Event("done", result.id, result))
 
-    found = collect(results, enabled, done)
-    for result in found:
-        if result.kind is Kind.INTERRUPTED and not test:
-            remember(folder, result)
-    return found
+class _Apply:
+    """One apply under way."""
+
+    def __init__(self, folder: Folder, federation: Federation, test: bool, on_event: Callable[[Event], None]) -> None:
+        self.folder, self.federation, self.test, self.on_event = folder, federation, test, on_event
+        self.found: dict[str, NodeResult] = {}
+
+    def all(self, nodes: Sequence[str]) -> Applied:
+        """Do the highstate, and what must follow it."""
+        held: list[NodeResult] = []
+
+        def first(result: NodeResult) -> None:
+            # What fails only because a worker has not joined yet is not told before that is tried.
+            if result.kind is Kind.FAILED and not self.test:
+                held.append(result)
+            else:
+                self._tell(result)
+
+        kwargs = {"test": True} if self.test else {}
+        self._states(nodes, (), kwargs, first)
+        to_come = phases(self.federation, [self.found[name] for name in nodes])
+        if to_come and not self.test and not self._interrupted():
+            to_come = self._follow(to_come)
+        for result in held:
+            if self.found[result.id] is result:
+                self._tell(result)
+        return Applied([self.found[name] for name in nodes], to_come)
+
+    def _follow(self, todo: Sequence[Phase]) -> list[Phase]:
+        """Do phases, one after the other; return those that were not come to."""
+        asked = self._ask_master("mip_swarm.token")
+        key = key_from(asked.data) if asked.kind is Kind.OK else None
+        if key is None:
+            self._master_failed(
+                asked, "it does not tell how workers join", "Look at its swarm, on the master: docker info"
+            )
+            return list(todo)
+        left = list(todo)
+        try:
+            while left and not self._interrupted():
+                phase = left.pop(0)
+                self.on_event(Event("phase", phase=phase))
+                pillar = {"mip": {"join": key}} if phase.keyed else {}
+                self._states(phase.nodes, (phase.sls,), {}, self._tell, pillar)
+                if phase.keyed and not any(self.found[name].kind in (Kind.OK, Kind.CHANGED) for name in phase.nodes):
+                    break  # nothing is there that was not there before
+        finally:
+            # Whoever was given the key could hand it on.
+            spent = self._ask_master("mip_swarm.rotate")
+            if spent.data is not True:
+                self._master_failed(
+                    spent,
+                    "the key by which workers join is still good",
+                    "Make another, on the master: docker swarm join-token --rotate worker",
+                )
+        return left
+
+    def _states(
+        self,
+        nodes: Sequence[str],
+        args: Sequence[str],
+        kwargs: dict[str, Any],
+        tell: Callable[[NodeResult], None],
+        pillar: dict[str, Any] | None = None,
+    ) -> None:
+        """Run states on nodes side by side, and keep what came of each, with what came of it before."""
+        before = dict(self.found)
+
+        def arrived(result: NodeResult) -> None:
+            old = before.get(result.id)
+            self.found[result.id] = merged(old, result) if old else result
+            tell(self.found[result.id])
+
+        settings, on_event = self.federation.settings, self.on_event
+        results = run(
+            self.folder,
+            self.federation,
+            nodes,
+            "state.apply",
+            args,
+            kwargs or None,
+            deadline=settings.deadline,
+            jobs=settings.jobs,
+            pillar=pillar,
+            on_start=lambda name: on_event(Event("started", name)),
+            on_tick=lambda: on_event(Event("tick")),
+            on_progress=lambda at: on_event(Event("progress", at.node, progress=at)),
+        )
+        for result in collect(results, nodes, arrived):
+            if result.kind is Kind.INTERRUPTED:
+                self.found[result.id] = result
+                if not self.test:
+                    remember(self.folder, result)
+
+    def _tell(self, result: NodeResult) -> None:
+        if not self.test:
+            remember(self.folder, result)
+        self.on_event(Event("done", result.id, result))
+
+    def _ask_master(self, function: str) -> NodeResult:
+        settings = self.federation.settings
+        asked = run(self.folder, self.federation, [MASTER], function, deadline=min(settings.deadline, 60), jobs=1)
+        return collect(asked, [MASTER], lambda _: None)[0]
+
+    def _master_failed(self, asked: NodeResult, why: str, hint: str) -> None:
+        kind = asked.kind if asked.kind not in (Kind.OK, Kind.CHANGED) else Kind.FAILED
+        error = f"{why}{f': {asked.error}' if asked.error else ''}"
+        old = self.found[MASTER]
+        self.found[MASTER] = replace(old, kind=kind, error=error, hint=hint, command=asked.command)
+        self._tell(self.found[MASTER])
+
+    def _interrupted(self) -> bool:
+        return any(result.kind is Kind.INTERRUPTED for result in self.found.values())
 
 
 def remember(folder: Folder, result: NodeResult) -> None:

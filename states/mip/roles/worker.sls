@@ -1,2 +1,7 @@
+# What MIP runs comes with a version of it: without one the node is only prepared.
+{% from 'mip/map.jinja' import version with context -%}
 include:
   - mip.roles.node
+{%- if version %}
+  - mip.swarm.worker
+{%- endif %}

@@ -1,0 +1,294 @@
+"""The states of the swarm, as Salt runs them, before a mock of the engine: the real one is in tests/integration."""
+
+import json
+import shutil
+
+import pytest
+from mock_engine import MANAGER, OURS, TOKEN, MockEngine
+from mock_engine import node as entry
+
+SUBNET = {"subnet": "10.20.30.0/24", "gateway": "10.20.30.254"}
+KEY = {"token": TOKEN, "manager_id": MANAGER, "known": [MANAGER]}
+
+
+@pytest.fixture
+def engine(node):
+    """An engine in no swarm."""
+    made = MockEngine(node.folder)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def states(node):
+    """The states, and a way to hand them a key as a run of mip-salt does: in the pillar."""
+    pillar = node.folder / "pillar"
+    pillar.mkdir(exist_ok=True)
+    (pillar / "top.sls").write_text("base: {'*': [join]}")
+
+    def run(function, *, key=None, **kwargs):
+        (pillar / "join.sls").write_text(json.dumps({"mip": {"join": key or {}}}))
+        return getattr(node.loaders.states.mip_swarm, function)(**kwargs)
+
+    yield run
+    shutil.rmtree(pillar)
+
+
+# --- manager ----------------------------------------------------------------------------------------------------------
+
+
+def manager(states, **more):
+    return states("manager", name="swarm", address=OURS, **more)
+
+
+def test_a_swarm_is_made_once(states, engine):
+    first = manager(states)
+    assert (first.result, first.changes) == (True, {"swarm": {"old": "none", "new": f"manager at {OURS}"}})
+    second = manager(states)
+    assert (second.result, second.changes) == (True, {})
+    assert engine.changing == [("POST", "/swarm/init")]
+
+
+def test_a_trial_of_it_makes_none(states, engine):
+    ret = manager(states, test=True)
+    assert (ret.result, list(ret.changes), engine.changing) == (None, ["swarm"], [])
+
+
+def test_a_manager_whose_address_changed_is_a_failure_that_tells_both(states, engine):
+    engine.managing("10.0.0.99")
+    ret = manager(states)
+    assert (ret.result, ret.changes, engine.changing) == (False, {}, [])
+    assert f"knows it at 10.0.0.99, and its address is {OURS} now" in ret.comment
+
+
+def test_a_worker_of_another_swarm_is_not_made_a_manager(states, engine):
+    engine.working("10.9.9.9")
+    ret = manager(states)
+    assert (ret.result, engine.changing) == (False, [])
+    assert "in another swarm (of 10.9.9.9), which is not touched" in ret.comment
+
+
+def test_a_locked_swarm_says_how_to_unlock_it(states, engine):
+    engine.swarm = {"LocalNodeState": "locked"}
+    assert "docker swarm unlock" in manager(states).comment
+
+
+def test_an_engine_that_refuses_is_told_in_its_own_words(states, engine):
+    engine.refuse["POST /swarm/init"] = (503, "could not choose an IP\naddress\x1b[2J")
+    ret = manager(states)
+    assert (ret.result, ret.changes) == (False, {})
+    assert "refuses (503): could not choose an IP\ufffdaddress\ufffd[2J" in ret.comment
+
+
+# --- network ----------------------------------------------------------------------------------------------------------
+
+
+def network(states, **more):
+    return states("network", name="mip-federation", **{**SUBNET, **more})
+
+
+def test_the_network_is_made_encrypted_as_the_incumbent_makes_it(states, engine):
+    engine.managing()
+    assert network(states).result is True
+    assert engine.networks == [
+        {
+            "Name": "mip-federation",
+            "CheckDuplicate": True,
+            "Driver": "overlay",
+            "Attachable": False,
+            "Options": {"encrypted": ""},
+            "IPAM": {
+                "Driver": "default",
+                "Config": [{"Subnet": "10.20.30.0/24", "IPRange": "10.20.30.0/24", "Gateway": "10.20.30.254"}],
+            },
+        }
+    ]
+    again = network(states)
+    assert (again.result, again.changes) == (True, {})
+
+
+def test_a_trial_of_it_makes_no_network(states, engine):
+    assert (network(states, test=True).result, engine.networks) == (None, [])
+
+
+@pytest.mark.parametrize("other", [{"encrypted": False}, {"subnet": "10.99.0.0/24"}, {"mtu": 1400}])
+def test_one_with_other_options_is_a_failure_that_tells_both_and_stays(states, engine, other):
+    network(states)
+    ret = network(states, **other)
+    assert (ret.result, ret.changes, len(engine.networks)) == (False, {}, 1)
+    assert "is there with overlay 10.20.30.0/24, gateway 10.20.30.254, encrypted, and wanted is overlay" in ret.comment
+    assert [call for call in engine.changing if call[0] == "DELETE"] == []
+
+
+def test_no_mtu_wanted_takes_any(states, engine):
+    network(states, mtu=1400)
+    assert network(states).result is True
+
+
+# --- joined -----------------------------------------------------------------------------------------------------------
+
+
+def joined(states, **more):
+    return states("joined", name="swarm", manager=OURS, address="10.0.0.21", **more)
+
+
+def test_a_worker_joins_with_the_key_of_the_run_and_the_key_is_in_no_word(states, engine):
+    ret = joined(states, key=KEY)
+    assert (ret.result, list(ret.changes)) == (True, ["swarm"])
+    assert engine.joined["JoinToken"] == TOKEN
+    assert engine.joined["RemoteAddrs"] == [f"{OURS}:2377"]
+    assert engine.joined["AdvertiseAddr"] == engine.joined["DataPathAddr"] == "10.0.0.21"
+    assert TOKEN not in str(ret)
+
+
+def test_without_a_key_it_says_to_apply_the_master_first(states, engine):
+    ret = joined(states)
+    assert (ret.result, ret.changes, engine.changing) == (False, {}, [])
+    assert "apply the master first" in ret.comment
+
+
+def test_a_worker_that_has_joined_is_verified_without_a_key(states, engine):
+    engine.working()
+    ret = joined(states)
+    assert (ret.result, ret.changes, engine.changing) == (True, {}, [])
+
+
+def test_a_trial_joins_nothing(states, engine):
+    assert (joined(states, key=KEY, test=True).result, engine.changing) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "why"),
+    [
+        ({"address": "10.0.0.77"}, {}, "known at 10.0.0.77"),
+        ({"manager": "10.0.0.66"}, {}, "looks for the manager at 10.0.0.66"),
+        ({"manager_id": "x" * 25}, {}, "the manager's swarm was made anew"),
+        ({}, {}, "removed by the manager"),
+    ],
+)
+def test_a_worker_of_ours_leaves_and_joins_anew_where_it_must(states, engine, given, key, why):
+    engine.working(**given)
+    known = [MANAGER] if why.startswith("removed") else [MANAGER, engine.swarm["NodeID"]]
+    ret = joined(states, key={**KEY, "known": known})
+    assert (ret.result, ret.changes["swarm"]["old"]) == (True, why)
+    assert engine.changing == [("POST", "/swarm/leave"), ("POST", "/swarm/join")]
+
+
+def test_a_worker_of_another_swarm_is_refused_and_not_touched(states, engine):
+    engine.working("10.9.9.9", "x" * 25)
+    for key in (None, KEY):
+        ret = joined(states, key=key)
+        assert (ret.result, ret.changes, engine.changing) == (False, {}, [])
+        assert "in another swarm (of 10.9.9.9), which is not touched" in ret.comment
+
+
+def test_a_manager_of_another_swarm_is_refused_and_not_touched(states, engine):
+    engine.managing("10.0.0.21")
+    ret = joined(states, key=KEY)
+    assert (ret.result, engine.changing) == (False, [])
+    assert "itself the manager of a swarm" in ret.comment
+
+
+def test_a_join_that_fails_says_which_port_to_look_at_and_hides_the_key(states, engine):
+    engine.refuse["POST /swarm/join"] = (500, "rpc error: context deadline exceeded")
+    ret = joined(states, key=KEY)
+    assert (ret.result, ret.changes) == (False, {})
+    assert f"is {OURS} port 2377/tcp open to this node?" in ret.comment
+    assert TOKEN not in ret.comment
+
+
+# --- member and drained -----------------------------------------------------------------------------------------------
+
+
+def member(states, **more):
+    return states("member", name="brain-wk1", labels={"name": "brain-wk1"}, **more)
+
+
+def test_a_member_is_labelled_once_and_keeps_its_other_labels(states, engine):
+    engine.nodes = [entry("brain-wk1", labels={"disk": "fast"})]
+    first = member(states)
+    assert (first.result, first.changes) == (True, {"label name": {"old": "", "new": "brain-wk1"}})
+    assert engine.nodes[0]["Spec"]["Labels"] == {"disk": "fast", "name": "brain-wk1"}
+    second = member(states)
+    assert (second.result, second.changes) == (True, {})
+
+
+def test_a_drained_member_is_made_active(states, engine):
+    engine.nodes = [entry("brain-wk1", labels={"name": "brain-wk1"}, availability="drain")]
+    assert member(states, test=True).changes == {"availability": {"old": "drain", "new": "active"}}
+    assert member(states).result is True
+    assert engine.nodes[0]["Spec"]["Availability"] == "active"
+
+
+def test_dead_entries_of_a_node_that_joined_anew_are_taken_away_and_no_live_one(states, engine):
+    engine.nodes = [
+        entry("brain-wk1", "d" * 25, state="down"),
+        entry("brain-wk1"),
+        entry("other", "o" * 25, state="down"),
+    ]
+    assert member(states).changes["dead entries"] == {"old": "d" * 25, "new": ""}
+    assert [one["ID"] for one in engine.nodes] == ["w" * 25, "o" * 25]
+
+
+def test_a_node_that_never_joined_is_a_failure_and_in_a_trial_what_would_come(states, engine):
+    engine.managing()
+    ret = member(states)
+    assert (ret.result, ret.changes) == (False, {})
+    assert "no node of that hostname joined it" in ret.comment
+    assert member(states, test=True).result is None
+
+
+def drained(states, **more):
+    return states("drained", name="brain-wk1", **more)
+
+
+def test_a_disabled_node_is_drained_dead_or_alive(states, engine):
+    engine.nodes = [entry("brain-wk1", state="down")]
+    assert (drained(states, test=True).result, engine.changing) == (None, [])
+    assert drained(states).changes == {"w" * 25: {"old": "active", "new": "drain"}}
+    assert (drained(states).result, drained(states).changes) == (True, {})
+
+
+def test_one_that_never_joined_is_drained_already(states, engine):
+    engine.managing()
+    assert (drained(states).result, drained(states).changes) == (True, {})
+
+
+# --- left -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_leaves_once(states, engine):
+    engine.working()
+    assert (states("left", name="swarm", test=True).result, engine.changing) == (None, [])
+    assert states("left", name="swarm").changes == {"swarm": {"old": f"worker of {OURS}", "new": "none"}}
+    assert (states("left", name="swarm").result, states("left", name="swarm").changes) == (True, {})
+
+
+def test_a_manager_does_not_leave(states, engine):
+    engine.managing()
+    ret = states("left", name="swarm")
+    assert (ret.result, engine.changing) == (False, [])
+
+
+# --- the kernel -------------------------------------------------------------------------------------------------------
+
+
+def ip(node, script):
+    tool = node.folder / "bin" / "ip"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_a_kernel_that_can_encrypt_is_well_and_keeps_nothing_of_the_trial(states, engine, node, test):
+    ip(node, f"echo $3 >> {node.folder}/bin/called")
+    ret = states("encryptable", name="mip-federation", test=test)
+    assert (ret.result, ret.changes) == (True, {})
+    assert (node.folder / "bin" / "called").read_text().split() == ["add", "delete"]
+
+
+def test_one_that_cannot_is_a_failure_that_says_why_and_what_to_do(states, engine, node):
+    ip(node, "echo 'Error: Requested AEAD algorithm not found.' >&2; exit 2")
+    ret = states("encryptable", name="mip-federation")
+    assert (ret.result, ret.changes) == (False, {})
+    assert "Requested AEAD algorithm not found. Boot a kernel that has ESP" in ret.comment
