@@ -40,6 +40,7 @@ DEPLOY, CHECK = 300, 60
 # available again (moby 31014, 32999; measured, 20.10).
 STUCK = 10
 PAUSE = 0.5
+ATTEMPTS = 20
 
 
 def __virtual__() -> str | tuple[bool, str]:
@@ -118,8 +119,7 @@ def deploy(name: str, compose: str, env: dict[str, str], resolve: str = "changed
         label = _deployed(new, digest)
         restarts = bool(old) and _task(old) != _task(new)
         if _label(new) != label:
-            new["Spec"]["Labels"] = {**new["Spec"]["Labels"], LABEL: label}
-            _update(new)
+            _update(new["ID"], lambda spec, label=label: spec["Labels"].update({LABEL: label}))
         if not old or _label(old) != label or _deployed(old, digest) != label:
             changes[full] = {"old": _told(old, digest), "new": digest, "restarts": restarts}
     return changes
@@ -185,9 +185,7 @@ def wait(name: str, seconds: float) -> dict[str, Any]:
         if found["stuck"] and not anew and passed >= min(STUCK, float(seconds) / 2):
             for full, service in _services(name).items():
                 if service["ID"] in found["stuck"]:
-                    task = service["Spec"]["TaskTemplate"]
-                    task["ForceUpdate"] = task.get("ForceUpdate", 0) + 1
-                    _update(service)
+                    _update(service["ID"], _force)
                     anew.append(full)
         time.sleep(PAUSE)
 
@@ -262,10 +260,25 @@ def _services(name: str) -> dict[str, Any]:
     return {one["Spec"]["Name"]: one for one in _ask("services", {"label": [f"{NAMESPACE}={name}"]})}
 
 
-def _update(service: dict[str, Any]) -> None:
-    """Give a service the spec that was changed in it; it keeps its right to pull."""
-    path = f"/services/{service['ID']}/update?version={service['Version']['Index']}&registryAuthFrom=spec"
-    __salt__["mip_engine.call"]("POST", path, service["Spec"])
+def _update(service_id: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a service's spec; it keeps its right to pull."""
+    for attempt in range(ATTEMPTS):
+        service = __salt__["mip_engine.call"]("GET", f"/services/{service_id}")
+        change(service["Spec"])
+        path = f"/services/{service_id}/update?version={service['Version']['Index']}&registryAuthFrom=spec"
+        try:
+            __salt__["mip_engine.call"]("POST", path, service["Spec"])
+            return
+        except CommandExecutionError as err:
+            # Swarm itself writes to a service while it makes its tasks anew (measured, 20.10).
+            if "out of sequence" not in str(err) or attempt == ATTEMPTS - 1:
+                raise
+        time.sleep(PAUSE)
+
+
+def _force(spec: dict[str, Any]) -> None:
+    """Have a service's tasks made anew."""
+    spec["TaskTemplate"]["ForceUpdate"] = spec["TaskTemplate"].get("ForceUpdate", 0) + 1
 
 
 def _label(service: dict[str, Any] | None) -> str:

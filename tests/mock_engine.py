@@ -58,7 +58,7 @@ class MockEngine:
         (self.folder / "bin" / "docker").chmod(0o755)
         self.swarm = {"LocalNodeState": "inactive"}
         self.nodes, self.networks, self.services = [], [], {}
-        self.rotations, self.calls, self.refuse, self.pending = 0, [], {}, False
+        self.rotations, self.calls, self.refuse, self.pending, self.stumbles = 0, [], {}, False, 0
         self._server = socketserver.ThreadingUnixStreamServer(str(self.socket), self._handler())
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -146,9 +146,14 @@ class MockEngine:
         if method == "DELETE":
             del self.services[name]
         elif what == "update":
+            if self.stumbles:
+                self.stumbles -= 1
+                return 500, {"message": "rpc error: code = Unknown desc = update out of sequence"}
             self.services[name]["Spec"] = body
             self.pending = False
-        elif not name:
+        elif name:
+            return 200, self.services[name]
+        else:
             (label,) = json.loads(query["filters"][0])["label"]
             space = label.partition("=")[2]
             return 200, [s for s in self.services.values() if s["Spec"]["Labels"].get(NAMESPACE) == space]

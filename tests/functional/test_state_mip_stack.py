@@ -95,6 +95,12 @@ def test_another_image_restarts_and_says_so(deployed, engine):
     assert (ret.changes[BOTH[1]]["new"], ret.changes[BOTH[0]]["new"]) == (f"{new(engine)}, restarted", new(engine))
 
 
+def test_swarm_that_writes_to_a_service_at_the_same_moment_is_no_failure(deployed, engine):
+    engine.stumbles = 2
+    assert deployed().result is True
+    assert deployed().changes == {}
+
+
 def test_what_the_incumbent_deployed_is_adopted_without_a_restart(deployed, engine):
     deployed()
     for name in ("exareme-master", "exareme-keystore"):
