@@ -72,7 +72,7 @@ class TestUnlockAndLock:
     def test_unlock_leaves_it_open_and_lock_closes_it(self, vault, brain):
         done = vault("unlock")
         assert (done.code, done.out) == (0, "")
-        assert "mip-salt -f brain vault lock" in done.err
+        assert "-f brain vault lock" in done.err
         assert session.status(brain).unlocked
         done = vault("view", "wk1", passphrase=None)  # nothing is asked
         assert done.code == 0
