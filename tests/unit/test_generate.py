@@ -1,8 +1,10 @@
 """The files that raw salt-ssh needs, generated from the one file."""
 
+import re
 import shlex
 import subprocess
 
+import jinja2
 import pytest
 import yaml
 from mip_salt.federation.folder import Folder
@@ -45,7 +47,7 @@ def read(folder, federation, name):
 def test_every_path_is_absolute(folder, federation):
     for path, text in generated(folder, federation).items():
         assert path.is_absolute()
-        assert "{" not in text.replace("{}", "").replace("|| {", ""), text
+        assert not re.search(r"(?<!\{)\{[a-z]", text), text
 
 
 def test_the_roster_is_strict_about_host_keys_by_the_nodes_id(folder, federation):
@@ -93,10 +95,21 @@ def test_openssh_itself_accepts_every_option(folder, federation):
         assert options["passwordauthentication"] == "no"
 
 
-def test_pillar_is_targeted_by_exact_ids(folder, federation):
-    top = read(folder, federation, "top")["base"]
-    assert top["ms"] == ["nodes.ms"]
-    assert {name for name in top if not name.startswith("L@")} == {"ms", "wk1", "wk2"}
+def targeted(folder, federation, name):
+    text = jinja2.Template(generated(folder, federation)[folder.top]).render(opts={"id": name})
+    return yaml.safe_load(text)
+
+
+def test_pillar_is_targeted_by_the_exact_id_that_the_roster_gives(folder, federation):
+    for name in ("ms", "wk1", "wk2"):
+        top = targeted(folder, federation, name)["base"]
+        assert list(top) == [f"L@{name}", name]
+        assert top[name] == [f"nodes.{name}"]
+
+
+@pytest.mark.parametrize("name", ["wk3", "wk", "wk11", "", "*"])
+def test_no_pillar_is_for_an_id_that_is_no_node(folder, federation, name):
+    assert targeted(folder, federation, name) is None
 
 
 def test_the_hook_lets_only_the_confirmed_machine_pass():

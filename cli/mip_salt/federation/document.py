@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -68,8 +69,9 @@ def parse_yaml(text: str, source: str, error: type[MipError] = Damaged) -> Any:
         ) from None
 
 
+@lru_cache(maxsize=4)
 def parse(text: str, folder_name: str, source: str = "pillar/federation.sls") -> Federation:
-    """Return the federation that a document tells.
+    """Return the federation that a document tells; the same text is read once, which takes a while on many nodes.
 
     folder_name
         The name it must have, which is its folder's.

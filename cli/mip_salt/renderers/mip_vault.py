@@ -27,11 +27,11 @@ def render(data: Any, saltenv: str = "base", sls: str = "", argline: str = "", *
     """
     from mip_salt.errors import MipError
     from mip_salt.federation.folder import Folder
-    from mip_salt.vault.keyring import Vault
+    from mip_salt.vault.at_hand import at_hand
 
     text = data.read() if hasattr(data, "read") else data
     try:
-        return Vault(Folder(Path(__opts__["mip_folder"]))).open(str(__opts__["id"]), _with_header(str(text))).pillar
+        return at_hand(Folder(Path(__opts__["mip_folder"]))).open(str(__opts__["id"]), _with_header(str(text))).pillar
     except MipError as err:
         raise SaltRenderError(f"{err}. {err.hint}".strip()) from None
 

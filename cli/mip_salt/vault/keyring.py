@@ -57,6 +57,10 @@ class Vault:
             raise Damaged("the vault's key is missing", hint=f"Restore {self.folder.gnupg} from a backup.")
         return str(secret[0]["fingerprint"])
 
+    def read_ring(self) -> None:
+        """Read the keys of the ring, which each entry's signature is held against, now."""
+        self._ring  # noqa: B018 - from here on they are there
+
     @property
     def fingerprint(self) -> str:
         """Return the fingerprint of the vault's own key."""
