@@ -1,4 +1,4 @@
-"""A worker is bounded in time, memory and answer, and ends with everything it started."""
+"""A worker is bounded in memory and answer, and ends with everything it started."""
 
 import os
 import signal
@@ -25,8 +25,8 @@ def runs(pid):
 def start(tmp_path):
     workers = []
 
-    def start(job, deadline=10.0):
-        workers.append(Worker(job, deadline=deadline, tmp=tmp_path, log=tmp_path / "log"))
+    def start(job):
+        workers.append(Worker(job, tmp=tmp_path, log=tmp_path / "log"))
         return workers[-1]
 
     yield start
@@ -78,11 +78,24 @@ def test_memory_is_bounded(start):
     assert "too large for the memory" in answer(start(lambda _: len(b"x" * (3 << 30))))["silent"]
 
 
-def test_a_deadline_is_seen_while_the_worker_goes_on(start):
-    worker = start(lambda _: time.sleep(30), deadline=0.05)
-    assert not worker.wait(0.1)
-    assert worker.overdue
-    assert runs(worker.pid)
+def test_bytes_come_back_as_they_are(start):
+    assert answer(start(lambda _: b"\x00\xff" * MAX_ANSWER)) == b"\x00\xff" * MAX_ANSWER
+
+
+def test_a_job_asks_and_goes_on_with_what_it_is_told(start):
+    worker = start(lambda desk: [desk.ask({"first": 1}), desk.ask("second")])
+    for question, told in (({"first": 1}, {"a": "é"}), ("second", "x" * (1 << 20))):
+        assert until(lambda: worker.wait(0.05) or worker.asked)
+        assert worker.asked.pop(0) == question
+        worker.tell(told)
+    assert answer(worker) == [{"a": "é"}, "x" * (1 << 20)]
+
+
+def test_a_job_that_nobody_answers_any_more_ends(start):
+    worker = start(lambda desk: desk.ask("anybody?"))
+    assert until(lambda: worker.wait(0.05) or worker.asked)
+    worker.end()
+    assert not runs(worker.pid)
 
 
 def test_ending_a_worker_ends_all_it_started_even_in_other_sessions(start):
@@ -139,7 +152,7 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
         "    child = subprocess.Popen(['setsid', 'sleep', '66'])\n"
         "    (tmp / 'pid').write_text(str(child.pid))\n"
         "    time.sleep(66)\n"
-        "Worker(job, deadline=60, tmp=tmp, log=tmp / 'log'); time.sleep(60)\n"
+        "Worker(job, tmp=tmp, log=tmp / 'log'); time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script])
     try:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import shlex
 import zlib
+from typing import TYPE_CHECKING
 
 from mip_salt.federation.generate import pre_hook
-from mip_salt.federation.model import Node
 from mip_salt.remote.frames import GO, MARK
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Node
 
 # Python 3.8, and nothing but its standard library. Standard output is for frames alone: what states print there goes
 # to standard error. The thin is unpacked beside its place and renamed, so a folder that is there is whole.

@@ -11,7 +11,6 @@ from typing import Any
 from mip_salt.errors import UsageError
 from mip_salt.federation.node_paths import SALT
 from mip_salt.remote.greeting import minion_options
-from mip_salt.remote.late import Late
 
 # What Salt computes on the pusher from pillar, grains and the states' files.
 ON_THE_PUSHER = ("pillar.", "config.", "defaults.", "grains.", "slsutil.", "state.show_")
@@ -30,7 +29,7 @@ class States:
     """What a node needs to run its states: their files, and the rest, which may be secret."""
 
     files: bytes
-    body: dict[str, Any]
+    body: bytes
 
 
 def refuse_foreign(function: str) -> None:
@@ -71,8 +70,9 @@ class Compiler:
     ) -> None:
         import salt.config
         import salt.loader
+        import salt.utils.dictupdate
 
-        from mip_salt.remote.salt_classes import asking
+        from mip_salt.remote.salt_classes import asking, compiled_pillar
 
         self.options, self.node, self.client = options, node, client
         self.context: dict[str, Any] = {"master_opts": options, "fileclient": self.client}
@@ -80,8 +80,9 @@ class Compiler:
         config.write_text(json.dumps({**minion_options(options, node), "root_dir": f"{SALT}/var"}))
         self.minion = salt.config.minion_config(str(config))
         config.unlink()
-        # An option that is there, if empty, makes Salt load every module of its kind.
-        self.minion.update({name: options[name] for name in OURS if options[name]})
+        self.minion.update({name: options[name] for name in OURS})
+        if not self.minion["master_tops"]:
+            del self.minion["master_tops"]  # empty, it would make Salt load every module of that kind
         self.minion.update(
             {
                 "grains": {**grains, **roster_grains},
@@ -95,30 +96,11 @@ class Compiler:
                 "known_hosts_file": options.get("known_hosts_file"),
             }
         )
-        self.pillar = self._pillar(pillar)
+        found = compiled_pillar({**self.minion, **options}, self.minion["grains"], node)
+        self.pillar: dict[str, Any] = salt.utils.dictupdate.update(found, pillar)
         self.minion["pillar"] = self.pillar
         self.functions = asking(self.minion, node, client, call)
         self.functions.wfuncs = salt.loader.ssh_wrapper(self.minion, self.functions, self.context)
-
-    def _pillar(self, more: Mapping[str, Any]) -> dict[str, Any]:
-        import salt.fileclient
-        import salt.loader
-        import salt.pillar
-        import salt.utils.dictupdate
-
-        merged = {**self.minion, **self.options}
-        functions = Late(
-            lambda: salt.loader.minion_mods(
-                found.opts,
-                utils=salt.loader.utils(merged, file_client=found.client),
-                file_client=salt.fileclient.ContextlessFileClient(found.fileclient),
-                pillar=found.pillar_data,
-            )
-        )
-        environment = self.minion.get("saltenv") or "base"
-        found = salt.pillar.Pillar(merged, self.minion["grains"], self.node, environment, functions=functions)
-        pillar: dict[str, Any] = salt.utils.dictupdate.update(found.compile_pillar(), more)
-        return pillar
 
     def here(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a function says that Salt computes on the pusher."""
@@ -152,7 +134,7 @@ class Compiler:
             if "slsmod" in chunk:
                 chunk["slsmod"] = None
         body = {"chunks": chunks, "pillar": self.pillar, "grains": self.minion["grains"], "test": test}
-        return States(files, json.loads(json.dumps(body, default=str)))
+        return States(files, json.dumps(body, default=str).encode())
 
     def _named(self, high: Any, names: Any, kwargs: Mapping[str, Any]) -> list[Any]:
         """Compile the states of some files, as ``state.sls`` does (read in 3008.3, client/ssh/wrapper/state.py)."""

@@ -18,7 +18,7 @@ MAX_COUNT = 1_000_000
 
 
 def read(asked: Asked, answer: Any, status: int) -> NodeResult:
-    """Return the result of a worker's answer; never raise, whatever the node made of it.
+    """Return the result of a conversation; never raise, whatever the node made of it.
 
     status
         ssh's exit code.
@@ -27,7 +27,6 @@ def read(asked: Asked, answer: Any, status: int) -> NodeResult:
     if "raw" in answer:
         return classify(asked, answer["raw"])
     if "lost" in answer:
-        status = answer.get("status", status)
         if not status:
             return unusable(asked, "its end of the connection closed without an answer")
         return classify(asked, {"_error": "", "stdout": "", "stderr": answer["lost"], "retcode": status})
@@ -35,7 +34,7 @@ def read(asked: Asked, answer: Any, status: int) -> NodeResult:
         return _refused(asked, answer["refused"], answer.get("data"))
     if "flood" in answer:
         return unusable(asked, "it sends more than is read")
-    return unusable(asked, answer.get("silent") or "its worker gave none")
+    return unusable(asked, answer.get("silent") or "nobody here made one")
 
 
 def _refused(asked: Asked, kind: Any, data: Any) -> NodeResult:

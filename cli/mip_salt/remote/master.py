@@ -30,12 +30,10 @@ def load(folder: Folder) -> tuple[dict[str, Any], Any]:
     """
     hook, handlers, level = sys.excepthook, logging.root.handlers[:], logging.root.level
     try:
-        import salt.client.ssh.state
-        import salt.client.ssh.wrapper
         import salt.config
         import salt.fileclient
-        import salt.pillar
-        import salt.utils.optsdict
+
+        import mip_salt.remote.salt_classes  # noqa: F401 - each process forked off would import it anew
 
         options: dict[str, Any] = salt.config.master_config(str(folder.master))
     except Exception as err:

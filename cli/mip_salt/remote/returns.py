@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mip_salt.errors import MipError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.generate import NOT_CONFIRMED
-from mip_salt.federation.model import Federation
 from mip_salt.printable import printable
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.states import STATE_RUNS, StateRun, state_run
 from mip_salt.ssh.verdict import Seen, verdict
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
 
 SSH_FAILED, WRONG_MACHINE = 255, 77
 MAX_TEXT = 32 * 1024

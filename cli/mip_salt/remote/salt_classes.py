@@ -6,13 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import salt.client.ssh.state
+import salt.fileclient
 import salt.loader
+import salt.pillar
 import salt.state
 from salt.client.ssh.wrapper import FunctionWrapper
 
 from mip_salt.remote.late import Late
 
 Call = Callable[[str, Sequence[Any], Mapping[str, Any]], Any]
+
+
+class _Pillar(salt.pillar.Pillar):  # type: ignore[misc]
+    """A pillar that makes late what most pillars never ask: execution modules, and a client of the states' files."""
+
+    def __init__(self, opts: Any, grains: Any, node: str, saltenv: str) -> None:
+        functions = Late(
+            lambda: salt.loader.minion_mods(
+                self.opts,
+                utils=salt.loader.utils(opts, file_client=self.client),
+                file_client=salt.fileclient.ContextlessFileClient(self.fileclient),
+                pillar=self.pillar_data,
+            )
+        )
+        super().__init__(opts, grains, node, saltenv, functions=functions)
 
 
 class _State(salt.client.ssh.state.SSHState):  # type: ignore[misc]
@@ -49,6 +66,16 @@ class _HighState(salt.client.ssh.state.SSHHighState):  # type: ignore[misc]
 
     def destroy(self) -> None:
         """Leave the file client alone."""
+
+
+def compiled_pillar(opts: Any, grains: Any, node: str) -> dict[str, Any]:
+    """Return a node's pillar.
+
+    opts
+        The pusher's, and what only the node has.
+    """
+    found: dict[str, Any] = _Pillar(opts, grains, node, opts.get("saltenv") or "base").compile_pillar()
+    return found
 
 
 def high_state(opts: Any, wrapper: Any, client: Any, context: Any, pillar: Any) -> Any:

@@ -1,8 +1,9 @@
-"""One piece of work in a process of its own: bounded in time, memory and answer, and killable with all it started."""
+"""One piece of work in a process of its own: bounded in memory and answer, and killable with all it started."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -13,19 +14,20 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mip_salt.remote.processes import adopt_orphans, die_with_parent, end_tree
+from mip_salt.remote.processes import adopt_orphans, die_with_parent, end_children, end_tree
 
 MAX_ANSWER = 16 << 20
 MAX_MEMORY = 2 << 30  # address space; salt alone maps 0.3 GiB (measured, 3008.3)
 MAX_FILE = 256 << 20
 HEADER = 8
-NEWS, ANSWER = 0, 1  # the first byte of a header; the others are the length
+ENDING_SECONDS = 1.0
+NEWS, ANSWER, PACKED = 0, 1, 2  # the first byte of a header; the others are the length
 
 
 class Silent(Exception):
@@ -34,64 +36,44 @@ class Silent(Exception):
 
 @dataclass(frozen=True)
 class Desk:
-    """What a job has of its parent.
+    """What a job has of its parent: the ends of two pipes."""
 
-    stop
-        A pipe's end that reads as ended when the parent asks the job to stop, or is gone.
-    """
+    to: int
+    of: int
 
-    send: int
-    stop: int
-
-    def tell(self, news: Any) -> None:
-        """Tell the parent something on the way; it must be JSON."""
-        _send(self.send, NEWS, news)
+    def ask(self, question: Any) -> Any:
+        """Ask the parent something, as JSON both ways, and wait for what it says."""
+        _send(self.to, NEWS, question)
+        length = int.from_bytes(_take(self.of, HEADER), "big")
+        return json.loads(_take(self.of, length))
 
 
 class Worker:
-    """A forked process that does one job and sends one JSON answer back.
+    """A forked process that does one job and sends one answer back: bytes as they are, all else as JSON.
 
     job
         What to do there; its return value is the answer.
-    deadline
-        Seconds until ``overdue`` says so.
     tmp, log
         Folder for the job's temporary files, and the file its warnings go to.
-    keep
-        Open files that the job needs; all others are closed there, since a pipe ends only when nobody holds it.
     """
 
-    def __init__(
-        self, job: Callable[[Desk], Any], *, deadline: float, tmp: Path, log: Path, keep: Sequence[int] = ()
-    ) -> None:
-        self.started = time.monotonic()
-        self.until = self.started + deadline
-        self.news: list[Any] = []
+    def __init__(self, job: Callable[[Desk], Any], *, tmp: Path, log: Path) -> None:
+        self.asked: list[Any] = []
         self._got = bytearray()
-        self._answer: bytes | None = None
+        self._answer: tuple[int, bytes] | None = None
         self.fd, send = os.pipe()
-        stop, self._stop = os.pipe()
+        hear, self._say = os.pipe()
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _work(job, Desk(send, stop), {*keep, send, stop}, parent, tmp, log)
+            _work(job, Desk(send, hear), parent, tmp, log)
         os.close(send)
-        os.close(stop)
+        os.close(hear)
         os.set_blocking(self.fd, False)
 
     def fileno(self) -> int:
         """Return the pipe's end, for a selector."""
         return self.fd
-
-    @property
-    def seconds(self) -> float:
-        """Return the age of the worker."""
-        return time.monotonic() - self.started
-
-    @property
-    def overdue(self) -> bool:
-        """Say whether its deadline is over."""
-        return time.monotonic() >= self.until
 
     def wait(self, seconds: float) -> bool:
         """Take what comes within some seconds; return whether the answer, or the end, is there."""
@@ -108,15 +90,15 @@ class Worker:
     def _read(self) -> None:
         """Take the messages that are whole."""
         while self._answer is None and len(self._got) >= HEADER:
-            length = min(int.from_bytes(self._got[1:HEADER], "big"), MAX_ANSWER)
+            length = int.from_bytes(self._got[1:HEADER], "big")
             if len(self._got) - HEADER < length:
                 return
             kind, body = self._got[0], bytes(self._got[HEADER : HEADER + length])
             del self._got[: HEADER + length]
-            if kind == ANSWER:
-                self._answer = body
+            if kind == NEWS:
+                self.asked.append(json.loads(body))
             else:
-                self.news.append(json.loads(body))
+                self._answer = kind, body
 
     def answer(self) -> Any:
         """Return the answer.
@@ -125,60 +107,85 @@ class Worker:
         """
         if not self._answer:
             raise Silent("its worker ended without an answer")
+        kind, body = self._answer
+        if kind == PACKED:
+            return body
         try:
-            return json.loads(self._answer)
+            return json.loads(body)
         except (ValueError, RecursionError):
             raise Silent("its answer is nested too deep") from None
 
-    def stop(self) -> None:
-        """Ask the job to stop by itself."""
-        if self._stop >= 0:
-            os.close(self._stop)
-            self._stop = -1
+    def tell(self, answer: Any) -> None:
+        """Answer what the job asked; it waits for that."""
+        data = json.dumps(answer).encode()
+        with contextlib.suppress(BrokenPipeError):
+            _write(self._say, len(data).to_bytes(HEADER, "big") + data)
 
     def end(self) -> None:
         """End the worker and everything below it; wait for it."""
         if self.fd < 0:
             return
-        self.stop()
+        os.close(self._say)
         os.close(self.fd)
         self.fd = -1
-        end_tree(self.pid)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            # One that has answered ends by itself what it started.
+            until = time.monotonic() + (ENDING_SECONDS if self._answer else 0)
+            while not os.waitpid(self.pid, os.WNOHANG)[0]:
+                if time.monotonic() >= until:
+                    end_tree(self.pid)
+                    os.waitpid(self.pid, 0)
+                    break
+                time.sleep(0.001)
 
 
-def _work(job: Callable[[Desk], Any], desk: Desk, keep: set[int], parent: int, tmp: Path, log: Path) -> None:
+def _work(job: Callable[[Desk], Any], desk: Desk, parent: int, tmp: Path, log: Path) -> None:
     """Do the job in the forked process; never return from it."""
     code = 1
     try:
-        _settle(parent, keep, tmp, log)
-        _send(desk.send, ANSWER, job(desk))
+        _settle(parent, {desk.to, desk.of}, tmp, log)
+        _send(desk.to, ANSWER, job(desk))
         code = 0
     except MemoryError:
-        _send(desk.send, ANSWER, {"silent": "its answer was too large for the memory set aside for it"})
+        _send(desk.to, ANSWER, {"silent": "its answer was too large for the memory set aside for it"})
     except BaseException as err:  # noqa: BLE001 - a fork must never run on into its parent's code
         # Where, but not what it says: a message may quote a line of the pillar.
         where = "".join(traceback.format_tb(err.__traceback__))
         logging.getLogger(__name__).error("worker: %s\n%s", type(err).__name__, where)
         with contextlib.suppress(BaseException):
-            _send(desk.send, ANSWER, {"silent": f"its worker failed ({type(err).__name__})"})
+            _send(desk.to, ANSWER, {"silent": f"its worker failed ({type(err).__name__})"})
     finally:
         with contextlib.suppress(BaseException):
-            end_tree(os.getpid(), itself=False)
+            end_children()
         os._exit(code)
 
 
-def _send(send: int, kind: int, message: Any) -> None:
+def _send(to: int, kind: int, message: Any) -> None:
     try:
-        data = json.dumps(message, default=str).encode()
+        data = message if isinstance(message, bytes) else json.dumps(message, default=str).encode()
     except (ValueError, RecursionError):
         data = b'{"silent": "its answer is nested too deep"}'
-    if len(data) > MAX_ANSWER:
+    if isinstance(message, bytes):
+        kind = PACKED
+    elif len(data) > MAX_ANSWER:
         data = json.dumps({"silent": f"it answered with more than {MAX_ANSWER >> 20} MiB"}).encode()
-    view = memoryview(bytes([kind]) + len(data).to_bytes(HEADER - 1, "big") + data)
+    _write(to, bytes([kind]) + len(data).to_bytes(HEADER - 1, "big") + data)
+
+
+def _write(to: int, data: bytes) -> None:
+    view = memoryview(data)
     while view:
-        view = view[os.write(send, view) :]
+        view = view[os.write(to, view) :]
+
+
+def _take(of: int, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        part = os.read(of, min(size - len(data), 1 << 20))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)
 
 
 def _settle(parent: int, keep: set[int], tmp: Path, log: Path) -> None:
@@ -193,6 +200,7 @@ def _settle(parent: int, keep: set[int], tmp: Path, log: Path) -> None:
         signal.signal(signum, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _die)
     die_with_parent(parent)
+    gc.disable()  # it is over before there is much to collect
     os.umask(0o077)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
@@ -216,5 +224,5 @@ def _settle(parent: int, keep: set[int], tmp: Path, log: Path) -> None:
 
 
 def _die(signum: int, frame: FrameType | None) -> None:
-    end_tree(os.getpid(), itself=False)
+    end_children()
     os._exit(128 + signum)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Federation
-from mip_salt.federation.seen import LastApply, note, now
 from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.run import collect, run
 from mip_salt.workflows.joining import MASTER, Phase, key_from, merged, phases
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,8 @@ class _Apply:
 
 def remember(folder: Folder, result: NodeResult) -> None:
     """Keep what came of a node's apply, for `status` to tell."""
+    from mip_salt.federation.seen import LastApply, note, now
+
     last = LastApply(
         at=now(), kind=str(result.kind), changed=result.changed, failed=result.failed, seconds=round(result.seconds, 2)
     )

@@ -1,4 +1,4 @@
-"""Apply twice in one process; print the second's kinds of results, and last the seconds it took."""
+"""Apply twice in one session; print the second's kinds of results, and last the seconds it took."""
 
 import sys
 import time
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
-from mip_salt.remote.run import run
+from mip_salt.remote.run import Session
 
 folder = Folder(Path(sys.argv[1]))
 federation = load(folder)
-for _ in range(2):
-    start = time.monotonic()
-    chosen, jobs = federation.enabled(), federation.settings.jobs
-    kinds = [result.kind for result in run(folder, federation, chosen, "state.apply", deadline=300, jobs=jobs)]
-    took = time.monotonic() - start
+with Session(folder, federation, deadline=300, jobs=federation.settings.jobs) as session:
+    for _ in range(2):
+        start = time.monotonic()
+        kinds = [result.kind for result in session.run(federation.enabled(), "state.apply")]
+        took = time.monotonic() - start
 sys.stdout.write(f"{' '.join(kinds)} {took:.3f}\n")
