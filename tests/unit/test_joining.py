@@ -1,10 +1,13 @@
 """How workers join: who must, what is done then and in which order, and what is told of two runs on a node."""
 
+from dataclasses import replace
+
 import pytest
+from mip_salt.errors import NodeFailed
 from mip_salt.federation.document import parse
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.states import StateRow, StateRun
-from mip_salt.workflows.joining import key_from, merged, phases
+from mip_salt.workflows.joining import CHECK, kept_out, key_from, merged, phases, without
 
 FEDERATION = parse(
     "mip: {federation: brain, nodes: {ms: {role: master, address: a, hostname: brain-ms}, ui: {role: ui, address: b}, "
@@ -137,3 +140,16 @@ def test_a_node_that_was_lost_in_between_is_told_as_lost():
     lost = NodeResult("wk1", Kind.UNREACHABLE, error="gone", seconds=1.0)
     both = merged(result("wk1", row("a.b", changes=("x",))), lost)
     assert (both.kind, both.error, both.seconds, both.changed) == (Kind.UNREACHABLE, "gone", 3.0, 1)
+
+
+def test_a_worker_that_is_kept_out_says_why_where_it_would_have_joined():
+    err = NodeFailed("it cannot join the swarm: 7946/udp", node="wk1", hint="Look.")
+    found = kept_out(worker("wk1", joined=False), err)
+    assert (found.kind, found.error, found.hint) == (Kind.FAILED, err.message, "Look.")
+    assert [row.comment for row in found.data.rows if row.result is False] == [err.message]
+
+
+def test_the_others_join_without_it_and_if_there_are_none_nothing_follows():
+    todo = [replace(CHECK, keyed=True, nodes=("wk1", "wk2")), replace(CHECK, nodes=("ms",))]
+    assert [phase.nodes for phase in without(todo, ["wk1"])] == [("wk2",), ("ms",)]
+    assert without(todo, ["wk1", "wk2"]) == []

@@ -10,7 +10,8 @@ from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.run import collect, run
-from mip_salt.workflows.joining import MASTER, Phase, key_from, merged, phases
+from mip_salt.workflows.joining import CHECK, MASTER, Phase, kept_out, key_from, merged, phases, without
+from mip_salt.workflows.preflight.report import obstacles
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -106,6 +107,10 @@ class _Apply:
 
     def _follow(self, todo: Sequence[Phase]) -> list[Phase]:
         """Do phases, one after the other; return those that were not come to."""
+        able = self._able_to_join(todo)
+        if not able:
+            return list(todo)
+        todo = able
         asked = self._ask_master("mip_swarm.token")
         key = key_from(asked.data) if asked.kind is Kind.OK else None
         if key is None:
@@ -132,6 +137,16 @@ class _Apply:
                     "Make another, on the master: docker swarm join-token --rotate worker",
                 )
         return left
+
+    def _able_to_join(self, todo: Sequence[Phase]) -> list[Phase]:
+        """Return the phases without the workers that a firewall, or what they lack, keeps from joining."""
+        joining = next(phase.nodes for phase in todo if phase.keyed)
+        self.on_event(Event("phase", phase=replace(CHECK, nodes=joining)))
+        kept = obstacles(self.folder, self.federation, joining)
+        for name, err in kept.items():
+            self.found[name] = kept_out(self.found[name], err)
+            self._tell(self.found[name])
+        return without(todo, kept)
 
     def _states(
         self,

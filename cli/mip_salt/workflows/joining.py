@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mip_salt.errors import NodeFailed
 from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import Role
 from mip_salt.remote.results import Kind, NodeResult
@@ -38,6 +39,9 @@ class Phase:
     sls: str
     nodes: tuple[str, ...]
     keyed: bool = False
+
+
+CHECK = Phase("check", "ways to and from the master, and what the swarm needs", "", ())
 
 
 def phases(federation: Federation, results: Sequence[NodeResult]) -> list[Phase]:
@@ -102,6 +106,23 @@ def merged(before: NodeResult, after: NodeResult) -> NodeResult:
         kind = after.kind
     told = after if after.error or not run.failed else before
     return replace(told, kind=kind, data=run, seconds=seconds, changed=run.changed, failed=run.failed)
+
+
+def kept_out(before: NodeResult, err: NodeFailed) -> NodeResult:
+    """Return the result of a worker that is not let join: its own state of joining says why."""
+    run = _counted(
+        replace(row, result=False, comment=err.message) if row.function == JOINED else row for row in _rows(before)
+    )
+    return replace(before, kind=Kind.FAILED, data=run, failed=run.failed, error=err.message, hint=err.hint)
+
+
+def without(todo: Sequence[Phase], nodes: Collection[str]) -> list[Phase]:
+    """Return phases in which some workers do not join; none at all if no other does."""
+    left = [
+        replace(phase, nodes=tuple(name for name in phase.nodes if name not in nodes)) if phase.keyed else phase
+        for phase in todo
+    ]
+    return left if all(phase.nodes for phase in left) else []
 
 
 def _counted(rows: Iterable[StateRow]) -> StateRun:

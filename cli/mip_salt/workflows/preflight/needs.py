@@ -52,14 +52,12 @@ class Need:
 
 def encrypted(federation: Federation) -> bool:
     """Say whether the swarm's network is encrypted."""
-    swarm = getattr(federation.settings, "swarm", None)
-    return swarm.encrypted if swarm else True
+    return federation.settings.swarm.encrypted
 
 
 def by_task(federation: Federation) -> bool:
     """Say whether exareme finds its keystore by the addresses of its tasks, which takes no IPVS."""
-    stack = getattr(federation.settings, "stack", None)
-    return stack is not None and stack.keystore.startswith("tasks.")
+    return federation.settings.stack.keystore.startswith("tasks.")
 
 
 def between(federation: Federation, source: str, target: str) -> list[Way]:
