@@ -102,7 +102,10 @@ class Connection:
             raise Lost(self._said.replace(PROMPT.encode(), b"").decode("utf-8", "replace"))
 
     def _read(self, fd: int) -> Iterator[tuple[str, Any]]:
-        part = os.read(fd, MAX_READ)
+        try:
+            part = os.read(fd, MAX_READ)
+        except BlockingIOError:
+            return
         if not part:
             self._shut(fd)
         elif fd == self._stdout:
