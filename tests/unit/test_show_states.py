@@ -37,9 +37,10 @@ def ran(**states):
 def told(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
 
-    def tell(result, *, test=False, secrets=None, verbosity=0):
+    def tell(result, *, test=False, secrets=None, verbosity=0, narrowed=()):
         request = Request(verbosity=verbosity)
-        StateReport(request, FOLDER, FEDERATION, test=test, secrets=secrets).show(["ms", "wk1"], [result])
+        report = StateReport(request, FOLDER, FEDERATION, test=test, secrets=secrets, narrowed=narrowed)
+        report.show(["ms", "wk1"], [result])
         return "\n".join(capsys.readouterr())
 
     return tell
@@ -63,6 +64,11 @@ def test_a_test_lists_what_would_change_and_never_its_values(told):
     assert "/etc/b" not in said
     assert "s3cret-key" not in said
     assert "nothing was changed. Do it: mip-salt -f brain apply" in said
+
+
+def test_a_test_of_some_nodes_offers_to_apply_to_no_others(told):
+    said = told(ran(a={**WRITTEN, "result": None}), test=True, narrowed=["--role", "worker", "--node", "10.0.0.2"])
+    assert "Do it: mip-salt -f brain apply --role worker --node 10.0.0.2" in said
 
 
 def test_a_test_of_what_is_right_already_says_that_there_is_nothing_to_change(told):

@@ -84,7 +84,9 @@ def run_apply(request: Request, nodes: tuple[str, ...], roles: tuple[str, ...], 
             progress = ProgressLines(request.terminal, draw, test=test)
             applied = run(folder, federation, chosen, test=test, on_event=progress)
     results = applied.results
-    report = StateReport(request, folder, federation, test=test, secrets=secrets)
+    narrowed = [word for role in roles for word in ("--role", role)]
+    narrowed += [word for node in nodes for word in ("--node", node)]
+    report = StateReport(request, folder, federation, test=test, secrets=secrets, narrowed=narrowed)
     if request.json_output:
         told = document(request, federation, results, set(chosen) - set(federation.enabled()))
         if diff:

@@ -27,6 +27,8 @@ MOST = 20  # states of a node that are shown without -v
 class StateReport:
     """What the operator is told of a state run.
 
+    narrowed
+        The options that chose the nodes, as a command takes them; empty where it was about all.
     test
         It was a test: what changed would change.
     secrets
@@ -41,9 +43,10 @@ class StateReport:
         *,
         test: bool,
         secrets: Mapping[str, Sequence[str]] | None,
+        narrowed: Sequence[str] = (),
     ) -> None:
         self.request, self.folder, self.federation = request, folder, federation
-        self.test, self.secrets = test, secrets
+        self.test, self.secrets, self.narrowed = test, secrets, narrowed
 
     def show(self, chosen: Sequence[str], results: Sequence[NodeResult]) -> None:
         """Show the table, changes where they were asked for, and every failure."""
@@ -64,10 +67,9 @@ class StateReport:
                 self._failures(result)
         if self.test and all(result.kind in (Kind.OK, Kind.CHANGED) for result in results):
             changed = sum(result.changed for result in results)
+            command = " ".join(["mip-salt", "-f", self.folder.name, "apply", *self.narrowed])
             terminal.say(
-                f"\nThis was a test: nothing was changed. Do it: mip-salt -f {self.folder.name} apply"
-                if changed
-                else "\nNothing to change."
+                f"\nThis was a test: nothing was changed. Do it: {command}" if changed else "\nNothing to change."
             )
 
     def then(self, to_come: Sequence[Phase], installed: bool) -> None:

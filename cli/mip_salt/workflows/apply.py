@@ -73,7 +73,10 @@ def apply(
         if name not in enabled:
             on_event(Event("skipped", name))
     if not enabled:
-        raise UsageError("all nodes chosen are disabled", hint="Set enabled: true on them in pillar/federation.sls.")
+        raise UsageError(
+            "all nodes chosen are disabled",
+            hint=f"Let them in again: mip-salt -f {folder.name} node enable {' '.join(nodes)}",
+        )
     return _Apply(folder, federation, test, on_event).all(enabled)
 
 
