@@ -37,6 +37,9 @@ def lab() -> None:
     help="With a Docker engine on the nodes; without, apply cannot install one: they reach no mirror.",
 )
 @click.option("--name", default="demo", show_default=True, help="What the nodes' hostnames begin with.")
+@click.option(
+    "--images", is_flag=True, help="Load stand-in images on the nodes, and make a release for them: a federation runs."
+)
 @click.option("--install-missing", is_flag=True, help="Install what this machine lacks for it, by apt-get.")
 @shared_options
 @pass_request
@@ -47,6 +50,7 @@ def up(
     others: Sequence[str],
     docker: bool,
     name: str,
+    images: bool,
     install_missing: bool,
 ) -> int:
     """Boot a master, a web front end and workers, each a machine with systemd, sshd and sudo of its own.
@@ -56,6 +60,7 @@ def up(
     \b
       mip-salt lab up
       mip-salt lab up --workers 5 --release trixie --other wk1=bullseye
+      mip-salt lab up --images
     """
     from mip_salt.errors import UsageError
     from mip_salt.federation.folder import NAME
@@ -75,9 +80,14 @@ def up(
         terminal.say(f"{time.monotonic() - start:5.1f} s  {line}")
 
     require(install=install_missing, progress=progress)
-    Lab().up(ids, release, docker, name, progress, different)
+    lab = Lab()
+    nodes = lab.up(ids, release, docker, name, progress, different)
+    sources = lab.stand_in(nodes, progress) if images else ()
     _show(request)
     terminal.say("\nNext:")
+    if sources:
+        terminal.say(f"  mip-salt -f {name} install --mip-source {sources[0]} --exareme-source {sources[1]}")
+        terminal.say(f"  mip-salt -f {name} lab settings")
     terminal.say("  mip-salt lab nodes-file > nodes.yaml")
     terminal.say(f"  mip-salt -f {name} configure --from nodes.yaml")
     return 0
@@ -144,6 +154,34 @@ def nodes_file(request: Request) -> int:
         request.terminal.document(as_document(nodes))
     else:
         request.terminal.data(as_yaml(nodes).rstrip())
+    return 0
+
+
+@lab.command()
+@shared_options
+@pass_request
+def settings(request: Request) -> int:
+    """Write into a federation what it needs to run in this lab: its stand-in images, and what this kernel forces.
+
+    A kernel without ESP cannot encrypt what goes between nodes: then it is not, and the file says so loudly. A
+    federation that has settings already is left as it is.
+
+    \b
+      mip-salt -f demo lab settings
+    """
+    from mip_salt.errors import UsageError
+    from mip_salt.lab.lab import Lab
+    from mip_salt.lab.settings import put
+
+    folder = request.folder()
+    nodes = Lab().nodes()
+    if not nodes:
+        raise UsageError("there is no lab here", hint="Boot one: mip-salt lab up --images")
+    with request.held(folder, "lab settings"):
+        written = put(folder, nodes[0])
+    for line in written:
+        request.terminal.say(line, "yellow" if line.lstrip().startswith("#") else "")
+    request.terminal.success(f"{folder.document} has the lab's settings.")
     return 0
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import Any
 from mip_salt.errors import Busy, Damaged, MipError, UsageError
 from mip_salt.federation.files import write_atomic
 from mip_salt.federation.node_ids import NODE_ID, order_of
+from mip_salt.lab import images, network, release
 from mip_salt.lab import machine as machines
-from mip_salt.lab import network
 from mip_salt.lab.base import base_path, build, discard_all
 from mip_salt.lab.lock import held
 from mip_salt.lab.machine import Machine
@@ -98,6 +99,18 @@ class Lab:
             self._side_by_side([self._machine(node, kind) for node in ids], _started, progress)
         return self.nodes()
 
+    def stand_in(self, nodes: Sequence[LabNode], progress: Progress = silent) -> tuple[Path, Path]:
+        """Load the stand-in images on nodes, and make the release that names them.
+
+        Returns the two sources to install from: mip-deployment's and exareme's.
+
+        Raises Damaged if the images cannot be built, NodeFailed if a node does not take them.
+        """
+        with held():
+            path = images.build(self.cache, progress)
+            images.load([node for node in nodes if node.machine.docker], path, progress)
+            return release.make(self.folder / "release")
+
     def down(self, *, everything: bool = False, progress: Progress = silent) -> None:
         """End the machines and remove all of the lab but the base images.
 
@@ -114,6 +127,7 @@ class Lab:
             if not self.others():
                 network.close_bridge()
             self._record.unlink(missing_ok=True)
+            shutil.rmtree(self.folder / "release", ignore_errors=True)
             if everything:
                 discard_all(self.cache)
             for left in (self._nodes, self.folder):

@@ -1,0 +1,171 @@
+"""A federation on real machines, from bare nodes to one that runs: swarm, two workers, the web front end; and again.
+
+What runs in it are the lab's stand-ins, from a release of the lab's own: they compute nothing, and really reach each
+other over the swarm's network. This kernel may be one that cannot encrypt it: then the lab's settings say so.
+"""
+
+import json
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from integration.federations import FederationUnderTest, wish
+from mip_salt.lab.release import MIP
+
+pytestmark = pytest.mark.lab
+NODES = ("ms", "ui", "wk1", "wk2")
+CONTAINERS = "docker ps --all --no-trunc --format '{{.ID}} {{.Names}}' | sort"
+ASK = "import urllib.request as u; print(u.urlopen('{url}', {data}).read().decode())"
+HEALTH = f'python3 -c "{ASK.format(url="http://127.0.0.1:9090/mining/query/HEALTH_CHECK", data="bytes()")}"'
+BACK_END = f'python3 -c "{ASK.format(url="http://127.0.0.1:8080/", data=None)}"'
+KEY = "SWMTKN-1-"
+LEFT = f"grep -rl {KEY} /var/tmp /var/log /var/lib/mip-salt /var/cache /tmp /root /home /etc 2>/dev/null; true"
+
+
+def everywhere(lab, cmd):
+    """Return what a shell command says on each node, run on all at once."""
+    with ThreadPoolExecutor(len(NODES)) as pool:
+        return dict(zip(NODES, pool.map(lambda name: lab.node(name).run(cmd, check=False), NODES), strict=True))
+
+
+class Watch:
+    """Look again and again whether a text is in the command line or environment of any process, also on the nodes."""
+
+    def __init__(self, text):
+        self.text, self.seen, self.rounds, self._over = text.encode(), set(), 0, threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self):
+        while not self._over.wait(0.05):
+            self.rounds += 1
+            for process in Path("/proc").glob("[0-9]*"):
+                for name in ("cmdline", "environ"):
+                    try:
+                        found = (process / name).read_bytes()
+                    except OSError:
+                        continue
+                    if self.text in found:
+                        self.seen.add(f"{process.name} {name}")
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def story(lab):
+    """Tell the story once; the tests look at what it left."""
+    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
+        federation = FederationUnderTest(Path(name))
+        told = SimpleNamespace(federation=federation)
+        try:
+            tell(lab, federation, told)
+            yield told
+        finally:
+            federation.cli("vault", "lock", check=False)
+            for node in NODES:
+                lab.node(node).reset()
+
+
+def ran(federation, *words, check=True):
+    """Return what a command told of each node, by id."""
+    return {row["id"]: row for row in json.loads(federation.cli(*words, "--json", check=check).stdout)["nodes"]}
+
+
+def tell(lab, federation, told):
+    mip, exareme = lab.stand_in(lab.nodes())
+    sources = ("--mip-source", str(mip), "--exareme-source", str(exareme))
+    federation.cli("install", "--yes", "--version", MIP, *sources)
+    env = {**federation.environ, "MIP_SALT_LAB": str(lab.folder)}
+    told.settings = federation.cli("lab", "settings", env=env).stderr
+    told.again = federation.cli("lab", "settings", env=env).stderr
+    federation.configure({node: wish(node, lab.node(node)) for node in NODES})
+    federation.cli("vault", "unlock")
+    told.bare = everywhere(lab, CONTAINERS)
+    told.plan = federation.cli("plan").stderr
+    told.planned = everywhere(lab, CONTAINERS)
+    told.alone = federation.salt_ssh("wk1", "state.apply")
+    with Watch(KEY) as told.watch:
+        told.apply = ran(federation, "apply")
+    told.key_left = everywhere(lab, LEFT)
+    told.containers = everywhere(lab, CONTAINERS)
+    told.second = ran(federation, "apply")
+    told.next_plan = ran(federation, "plan")
+    told.raw = federation.salt_ssh("*", "state.apply", "--out=json", "--static")
+    told.next_containers = everywhere(lab, CONTAINERS)
+
+
+def test_the_labs_settings_say_loudly_what_this_kernel_forces_and_are_written_once(story):
+    text = story.federation.folder.document.read_text()
+    assert text.count("A LAB'S SETTINGS, NEVER FOR PATIENTS' DATA") == 1
+    assert ("encrypted: false" in text) is ("NOTHING BETWEEN THE NODES IS ENCRYPTED" in text)
+    assert "NEVER FOR PATIENTS' DATA" in story.settings
+    assert "NEVER FOR PATIENTS' DATA" not in story.again
+
+
+def test_plan_tells_the_phases_in_their_order_and_starts_nothing(story):
+    assert story.planned == story.bare == dict.fromkeys(NODES, "")
+    phases = story.plan.partition("After that, in this order:")[2]
+    assert "wk1, wk2: joins the swarm" in phases
+    assert phases.index("joins the swarm") < phases.index("ms: deploys exareme on every node")
+
+
+def test_raw_salt_ssh_does_not_let_a_worker_join_and_says_what_does(story):
+    assert "apply the master first" in " ".join(story.alone.stdout.split())
+
+
+def test_apply_ends_with_every_worker_named_by_the_master(story, lab):
+    assert {name: row["kind"] for name, row in story.apply.items()} == dict.fromkeys(NODES, "changed")
+    active = json.loads(lab.node("ms").run(HEALTH))["active_nodes"]
+    assert sorted(active.split(", ")) == ["test-ms", "test-wk1", "test-wk2"]
+
+
+def test_the_front_ends_back_end_reaches_the_master_and_through_it_the_workers(story, lab):
+    told = json.loads(lab.node("ui").run(BACK_END))
+    assert told["exareme"]["active_nodes"].count(",") == 2
+
+
+def test_a_second_apply_a_plan_and_raw_salt_ssh_change_nothing_and_restart_nothing(story):
+    for rows in (story.second, story.next_plan):
+        assert {name: row["kind"] for name, row in rows.items()} == dict.fromkeys(NODES, "ok")
+    states = json.loads(story.raw.stdout)
+    rows = [row for node in NODES for row in states[node].values()]
+    assert [row for row in rows if row["result"] is not True or row["changes"]] == []
+    assert story.next_containers == story.containers
+    assert all(story.containers.values())
+
+
+def test_the_key_by_which_workers_joined_was_seen_nowhere_and_is_left_nowhere(story):
+    assert story.watch.seen == set()
+    assert story.watch.rounds > 10
+    assert story.key_left == dict.fromkeys(NODES, "")
+    folder = story.federation.folder.path
+    texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [text for text in texts if KEY.encode() in text] == []
+
+
+def test_a_worker_that_the_manager_removed_joins_again(story, lab):
+    lab.node("ms").run("docker node rm --force test-wk1")
+    found = ran(story.federation, "apply")
+    assert (found["wk1"]["kind"], found["ms"]["kind"]) == ("changed", "changed")
+    assert "test-wk1" in json.loads(lab.node("ms").run(HEALTH))["active_nodes"]
+
+
+def test_a_disabled_worker_is_drained_and_an_enabled_one_comes_back(story, lab):
+    document = story.federation.folder.document
+    kept = document.read_text()
+    document.write_text(kept.replace("wk2: {role: worker,", "wk2: {role: worker, enabled: false,"))
+    ran(story.federation, "apply", "--node", "ms")
+    availability = "docker node inspect --format '{{.Spec.Availability}}' test-wk2"
+    assert lab.node("ms").run(availability).strip() == "drain"
+    document.write_text(kept)
+    ran(story.federation, "apply", "--node", "ms")
+    assert lab.node("ms").run(availability).strip() == "active"
+    assert "test-wk2" in json.loads(lab.node("ms").run(HEALTH))["active_nodes"]
