@@ -15,7 +15,8 @@ import pytest
 from integration.federations import FederationUnderTest, wish
 from mip_salt.lab.release import MIP
 
-pytestmark = pytest.mark.lab
+# The story takes half of that on two busy cores.
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 NODES = ("ms", "ui", "wk1", "wk2")
 CONTAINERS = "docker ps --all --no-trunc --format '{{.ID}} {{.Names}}' | sort"
 ASK = "import urllib.request as u; print(u.urlopen('{url}', {data}).read().decode())"
