@@ -27,6 +27,8 @@ PACKAGES = ["systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "sud
 DOCKER = ["docker.io", "docker-compose", "git", "iptables", "ca-certificates"]
 # Since trixie the client is a package of its own.
 DOCKER_SINCE_TRIXIE = [*DOCKER, "docker-cli"]
+# What no lab's machine needs, its clock being this machine's, lies beside: a test sees apply install it.
+DEBS, KEPT = "srv/debs", "chrony"
 # Nobody reads manuals in a lab. Removed at the end: mmdebstrap excludes files at half its speed (measured).
 UNREAD = "doc info locale man"
 # Work that a machine of a few hours does not need and that its first boot would wait for or be slowed by.
@@ -59,6 +61,8 @@ def recipe(release: str, docker: bool) -> list[str]:
         '--aptopt=Acquire::Languages "none"',
         f'--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash --groups {groups} {USER}',
         '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/var/lib/dbus/machine-id',
+        f'--customize-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only install {KEPT}'
+        f' && mkdir "$1"/{DEBS} && mv "$1"/var/cache/apt/archives/*.deb "$1"/{DEBS}',
         f'--customize-hook=cd "$1"/usr/share && rm -rf {UNREAD} && mkdir {UNREAD}',
         f'--customize-hook=cd "$1"/etc/systemd/system && for u in {" ".join(MASKED)}; do ln -sf /dev/null "$u"; done',
     ]
