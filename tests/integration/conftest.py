@@ -25,8 +25,15 @@ HELD = Path("/run/mip-salt-lab-test.lock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run last what takes the lab down."""
+    """Run last what takes the lab down; and let no test's time limit count what is made ready before it.
+
+    The first test of a session may wait for a base image, and the first of a module for its story; these have deadlines
+    of their own.
+    """
     items.sort(key=lambda item: item.path.name in LAST and 1 + LAST.index(item.path.name))
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.timeout(func_only=True))
 
 
 @pytest.fixture(scope="session")

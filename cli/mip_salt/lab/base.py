@@ -28,7 +28,7 @@ DOCKER = ["docker.io", "docker-compose", "git", "iptables", "ca-certificates"]
 # Since trixie the client is a package of its own.
 DOCKER_SINCE_TRIXIE = [*DOCKER, "docker-cli"]
 # What no lab's machine needs, its clock being this machine's, lies beside: a test sees apply install it.
-DEBS, KEPT = "srv/debs", "chrony"
+DEBS, BESIDE = "srv/debs", "chrony"
 # Nobody reads manuals in a lab. Removed at the end: mmdebstrap excludes files at half its speed (measured).
 UNREAD = "doc info locale man"
 # Work that a machine of a few hours does not need and that its first boot would wait for or be slowed by.
@@ -48,6 +48,8 @@ ExecStartPre=-/bin/sh -c 'for c in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o 
 """
 USER = "mipadmin"
 SECONDS = 900
+# A base of another recipe may be another checkout's: two that take turns would build theirs again each time.
+KEPT = 7 * 24 * 3600
 BUILDING = ".building-"
 
 
@@ -61,7 +63,7 @@ def recipe(release: str, docker: bool) -> list[str]:
         '--aptopt=Acquire::Languages "none"',
         f'--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash --groups {groups} {USER}',
         '--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/var/lib/dbus/machine-id',
-        f'--customize-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only install {KEPT}'
+        f'--customize-hook=APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only install {BESIDE}'
         f' && mkdir "$1"/{DEBS} && mv "$1"/var/cache/apt/archives/*.deb "$1"/{DEBS}',
         f'--customize-hook=cd "$1"/usr/share && rm -rf {UNREAD} && mkdir {UNREAD}',
         f'--customize-hook=cd "$1"/etc/systemd/system && for u in {" ".join(MASKED)}; do ln -sf /dev/null "$u"; done',
@@ -75,7 +77,7 @@ def base_path(cache: Path, release: str, docker: bool) -> Path:
 
 
 def build(path: Path, release: str, docker: bool, progress: Progress) -> None:
-    """Build a base, if it is not there; it appears whole or not at all.
+    """Build a base, if it is not there; it appears whole or not at all. Unused ones of other recipes go after a week.
 
     path
         As base_path tells it.
@@ -89,13 +91,16 @@ def build(path: Path, release: str, docker: bool, progress: Progress) -> None:
     with _only_builder(cache, progress) as lock:
         if path.is_dir():
             return
-        for stale in (*cache.glob(f"{BUILDING}*"), *cache.glob(f"{path.name[:-8]}????????")):
-            if stale.name.startswith(BUILDING) or not mounted_under(stale):
-                discard(stale)
+        for left in cache.glob(f"{BUILDING}*"):
+            discard(left)
+        for other in cache.glob(f"{path.name[:-8]}????????"):
+            if other.stat().st_mtime < time.time() - KEPT and not mounted_under(other):
+                discard(other)
         progress(f"building the base image of {release}, once (half a minute or so)")
         work = Path(tempfile.mkdtemp(prefix=BUILDING, dir=cache))
         try:
             _mmdebstrap(work, release, docker, lock, progress)
+            os.utime(work / "root")
             (work / "root").rename(path)
         finally:
             discard(work)
