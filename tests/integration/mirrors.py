@@ -18,7 +18,7 @@ repack() {
   dpkg-query -s $1 | grep -Ev '^(Status|Conffiles|Conflicts|Breaks|Replaces|Recommends):|^ /etc/' |
     sed -e "s/^Package: .*/Package: $2/" -e "s/^Version: .*/Version: $3/" > t/DEBIAN/control
   for s in preinst postinst prerm postrm conffiles; do
-    [ ! -e /var/lib/dpkg/info/$1.$s ] || cp /var/lib/dpkg/info/$1.$s t/DEBIAN/
+    [ ! -e /var/lib/dpkg/info/$1.$s ] || cp /var/lib/dpkg/info/$1.$s t/DEBIAN/$s
   done
   dpkg-deb -Znone -b t $2.deb >/dev/null; rm -rf t
 }
