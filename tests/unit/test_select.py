@@ -53,6 +53,7 @@ def test_a_name_that_fits_several_nodes_is_refused_with_the_candidates(name):
         select(FEDERATION, [name])
     assert "wk1 (same, 10.0.0.21:2222), wk2 (same, 10.0.0.21:2223)" in caught.value.message
     assert "wk10" not in caught.value.message
+    assert caught.value.hint == "Name the node by its id: wk1 or wk2."
 
 
 @pytest.mark.parametrize(

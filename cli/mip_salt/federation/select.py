@@ -43,7 +43,8 @@ def _one(federation: Federation, name: str) -> str:
     shown = printable(name, 80)
     if found:
         raise UsageError(
-            f"{shown!r} could be any of {_listing(federation, found)}", hint="Name the node by its id: --node ID"
+            f"{shown!r} could be any of {_listing(federation, found)}",
+            hint=f"Name the node by its id: {' or '.join(found)}.",
         )
     raise UsageError(
         f"there is no node {shown!r} in {federation.federation}",

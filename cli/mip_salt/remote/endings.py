@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from mip_salt.federation.folder import Folder
@@ -47,7 +48,7 @@ def _refused(asked: Asked, kind: Any, data: Any) -> NodeResult:
             "Wait for that run to end, then run this again.",
         )
     if kind == "x":
-        return interrupted(asked.node, progress(asked.node, said))
+        return replace(interrupted(asked.node, progress(asked.node, said)), command=asked.command)
     why = said.get("why")
     text = why[:MAX_REASON] if isinstance(why, str) and why else "the runner there failed, and does not say why"
     if NO_SPACE.search(text) or OLD_PYTHON.search(text):
