@@ -141,7 +141,9 @@ def test_every_component_of_the_states_is_told(folder):
         "hosts": "/etc/hosts",
         "identity": "authorized_keys",
         "master": "/opt/mip",
+        "stacks": "exareme's services",
         "time": "chrony",
+        "ui": "/opt/mip-deployment/Federation",
     }
     assert {path.parent.name for path in STATES.glob("*/init.sls")} == set(told)
     sheets = handover(folder, "ms").text + handover(folder, "ui").text

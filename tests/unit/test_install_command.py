@@ -240,7 +240,7 @@ def test_a_stick_whose_libraries_were_changed_is_refused(mip_salt, sources, tmp_
 def test_a_stick_of_a_forced_pair_says_what_chooses_it(mip_salt, sources, tmp_path):
     options = "--branch dev --mip-branch dev --force-install-unstable"
     made = mip_salt("install", "bundle", "stick.tar", "--no-wheelhouse", *options.split(), *sources)
-    assert f"install --from stick.tar {options}" in made.stderr
+    assert f"install -f NAME --from stick.tar {options}" in made.stderr
     assert mip_salt("-f", "x", "install", "--from", "stick.tar", *options.split()).returncode == 0
     assert versions(tmp_path, "x")["mip"] == "dev"
 

@@ -38,7 +38,7 @@ def test_a_node_knows_itself_its_settings_and_the_public_identity(folder):
     told = ext_pillar("wk1", {}, str(folder.path))["mip"]
     assert (told["node"]["id"], told["node"]["role"], told["node"]["user"]) == ("wk1", "worker", "mipadmin")
     assert told["settings"]["data"]["path"] == "/data"
-    assert told["settings"]["docker"] == {"source": "docker-ce", "daemon": {}}
+    assert (told["settings"]["docker"]["source"], told["settings"]["docker"]["daemon"]) == ("docker-ce", {})
     assert not {"jobs", "deadline"} & set(told["settings"])
     assert told["identity"] == {"public_key": "ssh-ed25519 AAAA mip-salt:brain"}
 

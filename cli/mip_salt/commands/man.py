@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "MIP_SALT_ANSIBLE_VAULT_PASSWORD": "The passphrase of the incumbent's vault, for `import`.",
     "MIP_SALT_LAB": "Where the lab lies; else /var/lib/mip-salt-lab.",
     "MIP_SALT_LAB_BASE": "Where the lab keeps its base images; else base in its own folder.",
+    "MIP_SALT_WHEELHOUSE": "A folder that has the libraries for nodes, where there is no network.",
     "NO_COLOR": "Set to anything: print without colours.",
 }
 FILES = {
