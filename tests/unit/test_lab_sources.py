@@ -103,4 +103,6 @@ def test_a_machine_that_is_not_debian_leaves_it_to_mmdebstrap(etc):
 
 def test_the_code_names_no_mirror():
     code = [path.read_text("utf-8") for path in Path(mip_salt.lab.__file__).parent.glob("*.py")]
-    assert not [line for text in code for line in text.splitlines() if re.search(r"https?://(?!\$?\{)|\.debian\.org", line)]
+    assert not [
+        line for text in code for line in text.splitlines() if re.search(r"https?://(?!\$?\{)|\.debian\.org", line)
+    ]
