@@ -104,3 +104,14 @@ def test_a_check_of_a_node_imports_nothing_heavy(brain: Folder, tmp_path: Path) 
     told, loaded, _ = ran(brain, tmp_path, "--json", "node", "check", "wk1")
     assert {found["what"]: found["said"] for found in told["nodes"][0]["findings"]}["hostname"] == "wk1"
     assert not loaded & HEAVY
+
+
+def test_an_apply_asks_its_nodes_before_it_imports_anything_heavy() -> None:
+    code = """
+import sys
+import mip_salt.federation.recall, mip_salt.federation.generate, mip_salt.vault.session
+import mip_salt.commands.apply, mip_salt.commands.show_states, mip_salt.workflows.apply
+print(sorted({name.split(".")[0] for name in sys.modules}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(eval(done.stdout)) & ((HEAVY - {"yaml"}) | {"asyncio"})

@@ -65,17 +65,16 @@ def run_apply(request: Request, nodes: tuple[str, ...], roles: tuple[str, ...], 
     from mip_salt.commands.progress import ProgressLines
     from mip_salt.commands.show import document
     from mip_salt.commands.show_states import StateReport
-    from mip_salt.federation.document import load
     from mip_salt.federation.generate import refresh
+    from mip_salt.federation.recall import recall
     from mip_salt.federation.select import select
     from mip_salt.remote.results import exit_code
     from mip_salt.vault.session import open_session
-    from mip_salt.versions.for_nodes import in_use
     from mip_salt.workflows.apply import apply as run
 
     folder = request.folder()
     folder.check_private()
-    federation = load(folder)
+    federation = recall(folder)
     chosen = select(federation, nodes, roles)
     with request.held(folder, "apply --test" if test else "apply"):
         refresh(folder, federation)
@@ -96,6 +95,8 @@ def run_apply(request: Request, nodes: tuple[str, ...], roles: tuple[str, ...], 
         request.terminal.document(told)
     else:
         report.show(chosen, results)
+        from mip_salt.versions.for_nodes import in_use  # it brings the schema's library: not before the nodes are asked
+
         report.then(applied.to_come, in_use(folder) is not None)
     return exit_code(results)
 

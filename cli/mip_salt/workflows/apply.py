@@ -11,7 +11,6 @@ from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.run import collect, run
 from mip_salt.workflows.joining import CHECK, MASTER, Phase, kept_out, key_from, merged, phases, without
-from mip_salt.workflows.preflight.report import obstacles
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -145,6 +144,8 @@ class _Apply:
         """Return the phases without the workers that a firewall, or what they lack, keeps from joining."""
         joining = next(phase.nodes for phase in todo if phase.keyed)
         self.on_event(Event("phase", phase=replace(CHECK, nodes=joining)))
+        from mip_salt.workflows.preflight.report import obstacles  # only a worker that must join needs it
+
         kept = obstacles(self.folder, self.federation, joining)
         for name, err in kept.items():
             self.found[name] = kept_out(self.found[name], err)

@@ -46,7 +46,7 @@ def firewall_request(federation: Federation, name: str) -> str:
         ssh=node.port,
         bastion=node.bastion or "",
         blank=BLANK,
-        swarm=node.role is not Role.UI,
+        swarm=node.role != Role.UI,
         mtu=OVERLAY_MTU,
         peers=[
             {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mip_salt.errors import NodeFailed
-from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import Role
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.states import StateRow, StateRun
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
 
 MASTER = "ms"
 JOINED, MEMBER = "mip_swarm.joined", "mip_swarm.member"
@@ -59,7 +61,7 @@ def phases(federation: Federation, results: Sequence[NodeResult]) -> list[Phase]
     joining = [
         name
         for name, result in found.items()
-        if federation.nodes[name].role is Role.WORKER
+        if federation.nodes[name].role == Role.WORKER
         and (federation.nodes[name].hostname in missing or _to_do(result, JOINED))
         and any(row.function == JOINED for row in _rows(result))
     ]
@@ -68,7 +70,7 @@ def phases(federation: Federation, results: Sequence[NodeResult]) -> list[Phase]
     waiting = tuple(
         name
         for name, result in found.items()
-        if federation.nodes[name].role is Role.UI and any(row.sls == "mip.ui" and _open(row) for row in _rows(result))
+        if federation.nodes[name].role == Role.UI and any(row.sls == "mip.ui" and _open(row) for row in _rows(result))
     )
     todo = [
         Phase("join", "joins the swarm", "mip.swarm.worker", tuple(joining), keyed=True),

@@ -40,7 +40,7 @@ def machine(federation: Federation, tried: Tried, name: str) -> list[Finding]:
 
 def _strict(federation: Federation, name: str, found: Finding) -> Finding:
     """Return a finding with what is worse before a swarm than day by day: a hostname with dots names no service."""
-    if found.what == "hostname" and found.level is Level.WARN and federation.nodes[name].role is not Role.UI:
+    if found.what == "hostname" and found.level is Level.WARN and federation.nodes[name].role != Role.UI:
         return replace(found, level=Level.FAIL, said=f"{found.said}; and no service of the swarm may be called so")
     return found
 
@@ -75,7 +75,7 @@ def _ports(federation: Federation, name: str, ready: Ready) -> Iterator[Finding]
 
 def _kernel(federation: Federation, name: str, ready: Ready) -> Iterator[Finding]:
     """Tell what the kernel of a swarm's member lacks."""
-    if federation.nodes[name].role is Role.UI:
+    if federation.nodes[name].role == Role.UI:
         return
     esp = (Level.FAIL, "nothing gets through an encrypted network")
     ipvs = (Level.FAIL, "no service is reached by its one address")

@@ -95,7 +95,7 @@ def listening(federation: Federation, name: str) -> list[Way]:
 
 def published(federation: Federation, name: str) -> Sequence[int]:
     """Return the ports that a node's own services publish, beside those on which other nodes reach it."""
-    return FRONT_END if federation.nodes[name].role is Role.UI else ()
+    return FRONT_END if federation.nodes[name].role == Role.UI else ()
 
 
 def rounds(wanted: Sequence[Need], members: Sequence[str], width: int) -> list[list[Need]]:

@@ -102,7 +102,7 @@ def obstacles(folder: Folder, federation: Federation, joining: Collection[str]) 
     nothing. What would end in timeouts ends here at once, with its cause. What is unknown, or only warned of, is no
     obstacle. The federation is held, and its vault is open.
     """
-    master = next(name for name, node in federation.nodes.items() if node.role is Role.MASTER)
+    master = next(name for name, node in federation.nodes.items() if node.role == Role.MASTER)
     report = preflight(folder, federation, joining, among=[*joining, master])
     found = {}
     for name in joining:
