@@ -54,13 +54,15 @@ def asked(
 
 
 def ours(fed: Any) -> list[str]:
-    """Return the processes on this machine that speak to nodes of the federation."""
+    """Return the processes on this machine that speak to nodes of the federation; not what commands share, idle."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 words = (entry / "cmdline").read_bytes().decode("utf-8", "replace")
             except OSError:
+                continue
+            if words.startswith("ssh: ") and "[mux]" in words:
                 continue
             if f"{fed.folder.known_hosts}" in words or (
                 words and str(fed.folder.path) in words and "agent" not in words
