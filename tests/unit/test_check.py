@@ -16,7 +16,7 @@ from mip_salt.workflows.preflight.attempts import Attempt
 from mip_salt.workflows.preflight.judge import verdicts
 from mip_salt.workflows.preflight.machines import machine
 from mip_salt.workflows.preflight.needs import HEARING, JOINING, NETWORK, QUERIES, Need, needs, rounds
-from mip_salt.workflows.preflight.report import Report, obstacles
+from mip_salt.workflows.preflight.report import obstacles, report_of
 from mip_salt.workflows.preflight.run import Tried
 
 NOTHING_MISSING = {"vxlan": "", "esp": "", "ipvs": ""}
@@ -74,9 +74,8 @@ def silent(source, target, way=HEARING, **more):
     return Attempt(Need(source, target, way), **more)
 
 
-def report_of(attempts, brain=BRAIN, **about):
-    run = tried(attempts, brain=brain, **about)
-    return Report(run.members, {name: machine(brain, run, name) for name in run.members}, verdicts(brain, run), 1.25)
+def told_of(attempts, brain=BRAIN, **about):
+    return report_of(brain, tried(attempts, brain=brain, **about))
 
 
 class TestWhatMustGetThrough:
@@ -268,7 +267,7 @@ class TestHowItIsTold:
         return [list(columns), *([cell if isinstance(cell, str) else cell[0] for cell in row] for row in rows)]
 
     def test_one_way_that_is_shut_is_one_cross_and_one_line(self):
-        report = report_of(self.everything(but=[("ms", "wk1", "7946/udp")]))
+        report = told_of(self.everything(but=[("ms", "wk1", "7946/udp")]))
         assert self.table(report) == [
             ["FROM", "ms", "wk1", "wk2"],
             ["ms", "·", "✘", "✔"],
@@ -282,25 +281,25 @@ class TestHowItIsTold:
         assert report.exit_code() == 7
 
     def test_where_all_is_well_nothing_is_listed_and_the_code_is_0(self):
-        report = report_of(self.everything())
+        report = told_of(self.everything())
         assert list(lines(report, everything=False)) == []
         assert report.exit_code() == 0
         assert summary(report).endswith("tried in 1.2 s; none shut.")
 
     def test_ways_that_are_alike_are_told_together(self):
         shut = [(source, "wk1", way) for source in ("ms", "wk2") for way in ("7946/udp", "4789/udp")]
-        (group,) = report_of(self.everything(but=shut)).groups()
+        (group,) = told_of(self.everything(but=shut)).groups()
         assert group.words == "ms, wk2 → wk1: 7946/udp, 4789/udp: nothing arrives"
 
     def test_a_sender_whom_nobody_hears_is_told_once(self):
         shut = [("wk1", target, "7946/udp") for target in ("ms", "wk2")]
-        assert [group.words for group in report_of(self.everything(but=shut)).groups()] == [
+        assert [group.words for group in told_of(self.everything(but=shut)).groups()] == [
             "wk1 → ms, wk2: 7946/udp: nothing arrives"
         ]
 
     def test_no_two_ways_are_told_as_one_that_was_not_tried(self):
         shut = [("ms", "wk1", "7946/udp"), ("wk1", "wk2", "7946/udp")]
-        told = {group.words for group in report_of(self.everything(but=shut)).groups()}
+        told = {group.words for group in told_of(self.everything(but=shut)).groups()}
         assert told == {"ms → wk1: 7946/udp: nothing arrives", "wk1 → wk2: 7946/udp: nothing arrives"}
 
     def test_failures_come_before_warnings_and_both_before_what_is_unknown(self):
@@ -308,30 +307,30 @@ class TestHowItIsTold:
         translated = next(each for each in attempts if each.need.source == "wk2" and each.need.way == HEARING)
         translated.source = "192.0.2.1"
         kernel = {**NOTHING_MISSING, "esp": "? no unshare"}
-        report = report_of(attempts, ready={"wk2": Ready(True, {}, kernel)})
+        report = told_of(attempts, ready={"wk2": Ready(True, {}, kernel)})
         assert [text[0] for text, _, _ in lines(report, everything=False)] == ["✘", "!", "?"]
 
     def test_twelve_nodes_fit_into_80_columns(self):
         brain = federation(workers=10)
-        columns, rows = matrix(report_of(self.everything(brain), brain), 80)
+        columns, rows = matrix(told_of(self.everything(brain), brain), 80)
         assert len(rows) == 12
         assert max(sum(len(column) + 2 for column in columns), len(LEGEND)) <= 80
 
     def test_of_more_nodes_only_those_with_something_amiss_are_in_the_table(self):
         brain = federation(workers=40)
-        report = report_of(self.everything(brain, but=[("wk33", "wk7", "7946/udp")]), brain)
+        report = told_of(self.everything(brain, but=[("wk33", "wk7", "7946/udp")]), brain)
         assert self.table(report) == [["FROM", "wk7", "wk33"], ["wk7", "·", "✔"], ["wk33", "✘", "·"]]
 
     def test_a_machine_that_is_refused_is_told_with_its_own_exit_code(self):
         err = TrustRefused("its host key is not the confirmed one", node="wk1", hint="Call its administrator.")
-        report = report_of(self.everything(), failed={"wk1": err})
+        report = told_of(self.everything(), failed={"wk1": err})
         assert report.exit_code() == 3
         assert "✘ wk1: host key: its host key is not the confirmed one" in {
             t for t, _, _ in lines(report, everything=False)
         }
 
     def test_the_document_has_the_same_facts_a_row_a_way(self):
-        report = report_of(self.everything(but=[("ms", "wk1", "7946/udp")]))
+        report = told_of(self.everything(but=[("ms", "wk1", "7946/udp")]))
         told = as_json(BRAIN, "mip-salt check", report)
         (shut,) = [way for way in told["ways"] if way["level"] == "fail"]
         assert (shut["from"], shut["to"], shut["way"], shut["kind"]) == ("ms", "wk1", "7946/udp", "silence")
@@ -344,7 +343,7 @@ class TestBeforeWorkersJoin:
 
     def obstacles(self, monkeypatch, tmp_path, attempts, **about):
         run = tried(attempts, **about)
-        monkeypatch.setattr(report_module, "try_ways", lambda *_: run)
+        monkeypatch.setattr(report_module, "try_ways", lambda *_, **__: run)
         return obstacles(Folder(tmp_path), BRAIN, ["wk1", "wk2"])
 
     def everything(self, *shut):

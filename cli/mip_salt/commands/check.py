@@ -10,6 +10,7 @@ from mip_salt.commands.context import Request, pass_request, shared_options
 from mip_salt.commands.names import complete_nodes
 
 if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
     from mip_salt.workflows.preflight.report import Report
 
 
@@ -48,13 +49,14 @@ def check(request: Request, nodes: tuple[str, ...], requested: str | None) -> in
     from mip_salt.federation.document import load
     from mip_salt.federation.select import select
     from mip_salt.vault.session import open_session
-    from mip_salt.workflows.preflight.report import preflight
+    from mip_salt.workflows.preflight.report import report_of
+    from mip_salt.workflows.preflight.run import try_ways
 
     folder, terminal = request.folder(), request.terminal
     folder.check_private()
     federation = load(folder)
     if requested:
-        return _request(request, requested)
+        return _request(request, federation, requested)
     chosen = select(federation, nodes)
     disabled = [name for name in chosen if not federation.nodes[name].enabled]
     for name in disabled:
@@ -77,7 +79,7 @@ def check(request: Request, nodes: tuple[str, ...], requested: str | None) -> in
             else:
                 terminal.detail(f"{text} …")
 
-        report = preflight(folder, federation, chosen, on_step=step)
+        report = report_of(federation, try_ways(folder, federation, chosen, on_step=step))
     if request.json_output:
         from mip_salt.commands.check_view import as_json
 
@@ -100,17 +102,14 @@ def _show(request: Request, report: Report) -> None:
     terminal.data(summary(report))
 
 
-def _request(request: Request, name: str) -> int:
-    from mip_salt.federation.document import load
+def _request(request: Request, federation: Federation, name: str) -> int:
     from mip_salt.federation.select import select
     from mip_salt.workflows.firewall_request import firewall_request
 
-    folder = request.folder()
-    federation = load(folder)
     (node,) = select(federation, (name,))
     text = firewall_request(federation, node)
     if request.json_output:
-        told = {"federation": folder.name, "command": request.command, "id": node, "request": text}
+        told = {"federation": federation.federation, "command": request.command, "id": node, "request": text}
         request.terminal.document(told)
     else:
         request.terminal.raw(text.rstrip("\n"))

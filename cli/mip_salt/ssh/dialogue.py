@@ -8,17 +8,15 @@ import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from typing import cast
 
 from mip_salt.errors import MipError, NodeFailed, Unreachable
 from mip_salt.ssh.asks import environment
-from mip_salt.ssh.openssh import no_ssh, ssh_call
+from mip_salt.ssh.openssh import SSH_FAILED, no_ssh, ssh_call
 from mip_salt.ssh.verdict import Seen, verdict
 
 MAX_LINE = 64 * 1024
 MAX_BYTES = 4 * 1024 * 1024
-SSH_FAILED = 255
 # Seconds that ssh may take to end once the program's stdin is closed; then it is killed.
 GRACE = 3.0
 
@@ -37,14 +35,14 @@ class Dialogue:
         self._errors = asyncio.ensure_future(self._stderr())
 
     @classmethod
-    async def begin(cls, seen: Seen, script: str, agent: Path | None) -> Dialogue:
+    async def begin(cls, seen: Seen, script: str) -> Dialogue:
         """Start a script on a node by the system's ssh, with the roster's options and the identity.
 
         Raises Damaged if there is no ssh on this machine.
         """
         try:
             process = await asyncio.create_subprocess_exec(
-                *ssh_call(seen, script, agent),
+                *ssh_call(seen, script),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,

@@ -157,7 +157,7 @@ def _reproduced(seen: Seen) -> Iterator[None]:
         raise
 
 
-def ssh_call(seen: Seen, script: str, agent: Path | None, more: Sequence[str] = ()) -> list[str]:
+def ssh_call(seen: Seen, script: str, agent: Path | None = None, more: Sequence[str] = ()) -> list[str]:
     """Return the call of the system's ssh that runs a script on a node, with the roster's options and more."""
     folder, federation, name = seen.folder, seen.federation, seen.name
     # A node's banner goes to stderr at a lower level, and could pass for a message of ssh's.

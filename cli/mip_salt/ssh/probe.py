@@ -92,9 +92,7 @@ class Probe:
         self._dialogue = dialogue
 
     @classmethod
-    async def begin(
-        cls, folder: Folder, federation: Federation, name: str, order: dict[str, Any], agent: Path | None
-    ) -> Probe:
+    async def begin(cls, folder: Folder, federation: Federation, name: str, order: dict[str, Any]) -> Probe:
         """Start the probe on a node.
 
         order
@@ -104,7 +102,7 @@ class Probe:
         Raises Damaged if there is no ssh on this machine.
         """
         seen = seen_of(folder, federation, name)
-        probe = cls(await Dialogue.begin(seen, script_of(federation.nodes[name]), agent))
+        probe = cls(await Dialogue.begin(seen, script_of(federation.nodes[name])))
         for part in (*programs(), json.dumps(order).encode()):
             await probe._dialogue.say(b"%08x" % len(part) + part)
         return probe

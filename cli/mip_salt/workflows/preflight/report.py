@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mip_salt.errors import EXIT_CODES, NodeFailed, worst
 from mip_salt.federation.folder import Folder
@@ -13,7 +12,7 @@ from mip_salt.federation.node_ids import Role, order_of
 from mip_salt.workflows.findings import Finding, Level
 from mip_salt.workflows.preflight.judge import Verdict, verdicts
 from mip_salt.workflows.preflight.machines import machine
-from mip_salt.workflows.preflight.run import try_ways
+from mip_salt.workflows.preflight.run import Tried, try_ways
 
 SERIOUSNESS = (Level.FAIL, Level.WARN, Level.UNKNOWN, Level.OK)
 
@@ -77,16 +76,8 @@ class Report:
         return worst([*codes, *(NodeFailed.exit_code for way in self.ways if way.level is Level.FAIL)])
 
 
-def preflight(
-    folder: Folder,
-    federation: Federation,
-    chosen: Collection[str],
-    agent: Path | None = None,
-    on_step: Callable[[str], None] = lambda _: None,
-    among: Collection[str] | None = None,
-) -> Report:
-    """Try it all, and return what was found; the arguments are those of `try_ways`."""
-    tried = try_ways(folder, federation, chosen, agent, on_step, among)
+def report_of(federation: Federation, tried: Tried) -> Report:
+    """Return what was found."""
     about = [name for name in tried.members if name in tried.chosen or name in tried.failed or name not in tried.ready]
     nodes = {name: machine(federation, tried, name) for name in about}
     return Report(tried.members, nodes, verdicts(federation, tried), tried.seconds)
@@ -103,7 +94,7 @@ def obstacles(folder: Folder, federation: Federation, joining: Collection[str]) 
     obstacle. The federation is held, and its vault is open.
     """
     master = next(name for name, node in federation.nodes.items() if node.role == Role.MASTER)
-    report = preflight(folder, federation, joining, among=[*joining, master])
+    report = report_of(federation, try_ways(folder, federation, joining, among=[*joining, master]))
     found = {}
     for name in joining:
         said = [f"{each.what}: {each.said}" for each in report.nodes.get(name, []) if each.level is Level.FAIL]

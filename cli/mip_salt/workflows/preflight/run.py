@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from mip_salt.errors import MipError, Unreachable
 from mip_salt.federation import seen
@@ -66,24 +65,22 @@ def try_ways(
     folder: Folder,
     federation: Federation,
     chosen: Collection[str],
-    agent: Path | None = None,
     on_step: Callable[[str], None] = lambda _: None,
     among: Collection[str] | None = None,
 ) -> Tried:
     """Try every way that the federation needs between its enabled nodes, where one end is among the chosen ones.
 
-    agent
-        Socket of the ssh-agent that holds the identity, if it is another than the federation's.
     on_step
         Told in a few words how far it is.
     among
         Only between these nodes.
 
-    The federation is held: nothing may start on the ports meanwhile. What was seen of the nodes is remembered. A node
-    that takes no part fails nothing here: `Tried` says why. Raises Damaged if a file on this machine is.
+    The federation is held, as nothing may start on the ports meanwhile, and its vault is open. What was seen of the
+    nodes is remembered. A node that takes no part fails nothing here: `Tried` says why. Raises Damaged if a file on
+    this machine is.
     """
     enabled = [name for name in federation.enabled() if among is None or name in among]
-    return asyncio.run(_Run(folder, federation, chosen, enabled, agent, on_step).all())
+    return asyncio.run(_Run(folder, federation, chosen, enabled, on_step).all())
 
 
 class _Run:
@@ -93,10 +90,9 @@ class _Run:
         federation: Federation,
         chosen: Collection[str],
         enabled: Sequence[str],
-        agent: Path | None,
         on_step: Callable[[str], None],
     ) -> None:
-        self.folder, self.federation, self.agent, self.on_step = folder, federation, agent, on_step
+        self.folder, self.federation, self.on_step = folder, federation, on_step
         self.chosen = sorted(set(chosen) & set(enabled), key=order_of)
         ends = {end for need in needs(federation, self.chosen, enabled) for end in (need.source, need.target)}
         self.members = sorted({*self.chosen, *ends}, key=order_of)
@@ -138,9 +134,8 @@ class _Run:
 
     async def _ask(self) -> None:
         """Ask the nodes how they are, as status does."""
-        with Looks(
-            self.folder, self.federation, paths=measured_paths(self.federation), timeout=SECONDS, agent=self.agent
-        ) as looks:
+        paths = measured_paths(self.federation)
+        with Looks(self.folder, self.federation, paths=paths, timeout=SECONDS) as looks:
             waiting = list(self.members)
             while waiting or len(looks):
                 while waiting and len(looks) < self.federation.settings.jobs:
@@ -157,7 +152,7 @@ class _Run:
         """Start a node's probe."""
         async with room:
             try:
-                probe = await Probe.begin(self.folder, self.federation, name, self._order(name), self.agent)
+                probe = await Probe.begin(self.folder, self.federation, name, self._order(name))
             except MipError as err:
                 self.failed.setdefault(name, err)
                 return
