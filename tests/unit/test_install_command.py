@@ -202,18 +202,21 @@ def test_a_stick_installs_without_any_other_source(mip_salt, sources, tmp_path):
     assert versions(tmp_path, "x")["exareme"] == "24.5.0"
     with tarfile.open(tmp_path / "stick.tar") as stick:
         names = stick.getnames()
-        assert names[:4] == ["README.txt", "mip-deployment.bundle", "exareme.bundle", "node-wheels"]
-        assert {name.split("/")[0] for name in names[4:]} == {"node-wheels"}
+        assert names[:5] == ["README.txt", "mip-deployment.bundle", "exareme.bundle", "thin.tgz", "node-wheels"]
+        assert {name.split("/")[0] for name in names[5:]} == {"node-wheels"}
         assert b"mip-salt -f F install --from stick.tar" in stick.extractfile("README.txt").read()
 
 
-def test_the_libraries_for_nodes_come_from_the_stick_and_no_network_is_asked(mip_salt, sources, tmp_path):
+def test_what_nodes_get_comes_from_the_stick_and_no_network_is_asked(mip_salt, sources, tmp_path):
     made = mip_salt("install", "bundle", "stick.tar", "--no-wheelhouse", *sources)
     assert made.returncode == 0, made.stderr
     done = mip_salt("-f", "x", "install", "--from", "stick.tar", **ALONE)
     assert done.returncode == 0, done.stderr
-    kept = tmp_path / "root" / "x" / "run" / "cache" / "mip-salt" / "wheels"
-    assert len(list(kept.glob("*.whl"))) == len(pins())
+    kept = tmp_path / "root" / "x" / "run" / "cache" / "mip-salt"
+    assert len(list((kept / "wheels").glob("*.whl"))) == len(pins())
+    (packed,) = kept.glob("thin-*.tgz")
+    with tarfile.open(tmp_path / "stick.tar") as stick:
+        assert stick.extractfile("thin.tgz").read() == packed.read_bytes()
 
 
 def test_without_the_libraries_for_nodes_nothing_is_installed_and_the_stick_is_named(mip_salt, sources, tmp_path):

@@ -1,6 +1,8 @@
 """What is sent to a node: small, the same each time, whole, and readable by the oldest Python we serve."""
 
 import ast
+import gzip
+import hashlib
 import io
 import os
 import re
@@ -48,6 +50,33 @@ def test_a_kept_one_that_was_damaged_is_made_anew(packed, tmp_path):
     (kept,) = tmp_path.glob("*.tgz")
     kept.write_bytes(b"x")
     assert thin(tmp_path) == packed
+
+
+def test_one_that_was_packed_elsewhere_is_taken_if_it_holds_the_same_bytes(packed, tmp_path):
+    elsewhere = gzip.compress(gzip.decompress(packed.data), compresslevel=1)
+    assert thin(tmp_path, elsewhere) == Thin(hashlib.sha256(elsewhere).hexdigest(), elsewhere)
+    assert thin(tmp_path).data == elsewhere
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda plain: plain.replace(b"def serve", b"def swerve"),
+        lambda plain: plain + b"\0",
+        lambda plain: plain[:-512],
+        lambda plain: plain.replace(b"0000600", b"0004755", 1),
+    ],
+    ids=["other code", "more", "less", "another mode"],
+)
+def test_one_that_holds_anything_else_is_left(packed, tmp_path, change):
+    plain = gzip.decompress(packed.data)
+    assert change(plain) != plain
+    assert thin(tmp_path, gzip.compress(change(plain))) == packed
+
+
+@pytest.mark.parametrize("given", [b"no archive", b"\x1f\x8b", b"\x1f\x8b\x08\x00" + bytes(40)])
+def test_what_is_no_archive_at_all_is_left(packed, tmp_path, given):
+    assert thin(tmp_path, given) == packed
 
 
 def test_it_holds_the_runner_and_no_compiled_module(files, packed):

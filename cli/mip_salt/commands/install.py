@@ -96,7 +96,7 @@ def _install(request: Request, folder: Folder, asked: Asked, named: bool) -> int
     from mip_salt.federation.generate import refresh
     from mip_salt.versions.wanted import choose
     from mip_salt.workflows import install as work
-    from mip_salt.workflows.libraries import have_libraries
+    from mip_salt.workflows.node_thin import have_thin
 
     terminal = request.terminal
     mip, exareme = asked.sources(folder)
@@ -115,7 +115,7 @@ def _install(request: Request, folder: Folder, asked: Asked, named: bool) -> int
         folder.create()
         with request.held(folder, "install"), show.drawn():
             refresh(folder, begin(folder))
-            have_libraries(folder, mip, lambda at: show("libraries", at))
+            have_thin(folder, mip, lambda at: show("for nodes", at))
             outcome = work.install(folder, choice.pair, mip_up, exareme_up)
     _show(request, folder, outcome, choice.notes)
     return 0

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+import zlib
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,11 +27,14 @@ class Thin:
     data: bytes
 
 
-def thin(cache: Path) -> Thin:
+def thin(cache: Path, given: bytes = b"") -> Thin:
     """Return Salt, the libraries it needs and our runner, for Python 3.8 and later on any processor.
 
     cache
         Folder of this machine in which it is kept: packing takes about 2 s of CPU.
+    given
+        One that was packed elsewhere. It is taken, and no time spent on packing, if it is byte for byte what would be
+        packed here; else it is left.
 
     Raises what `wheels.ensure` raises if the libraries are not here and cannot be had.
     """
@@ -40,7 +44,9 @@ def thin(cache: Path) -> Thin:
         digest = hashlib.sha256(data).hexdigest()
         if path.name == f"thin-{key}-{digest}.tgz":
             return Thin(digest, data)
-    made = _packed({**_runner(), **sources(ensure(cache / "wheels")), **of_salt()})
+    plain = _plain({**_runner(), **sources(ensure(cache / "wheels")), **of_salt()})
+    packed = given if _is(given, plain) else _squeezed(plain)
+    made = Thin(hashlib.sha256(packed).hexdigest(), packed)
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     for old in cache.glob("thin-*.tgz"):
         old.unlink(missing_ok=True)
@@ -48,19 +54,28 @@ def thin(cache: Path) -> Thin:
     return made
 
 
-def _packed(files: dict[str, bytes]) -> Thin:
-    """Pack files so that the same files always give the same digest."""
-    packed = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=6) as squeezed,
-        tarfile.open(fileobj=squeezed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
-    ):
+def _plain(files: dict[str, bytes]) -> bytes:
+    """Return an archive of files; the same files always give the same bytes."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in sorted(files.items()):
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), 0o600
             archive.addfile(member, io.BytesIO(content))
-    data = packed.getvalue()
-    return Thin(hashlib.sha256(data).hexdigest(), data)
+    return plain.getvalue()
+
+
+def _squeezed(plain: bytes) -> bytes:
+    return gzip.compress(plain, compresslevel=6, mtime=0)
+
+
+def _is(given: bytes, plain: bytes) -> bool:
+    """Say whether what may be anybody's holds an archive, and nothing else; no more of it is looked at than that."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(given)) as packed:
+            return packed.read(len(plain) + 1) == plain
+    except (OSError, EOFError, zlib.error):
+        return False
 
 
 def _runner() -> dict[str, bytes]:

@@ -19,12 +19,13 @@ from mip_salt.data import data_root
 from mip_salt.errors import Damaged, Unreachable, UsageError
 from mip_salt.federation.files import PREFIX, sync_folder
 from mip_salt.printable import printable
+from mip_salt.remote.thin import thin
 from mip_salt.remote.wheels import ensure
 from mip_salt.versions.git import Progress, quiet
 from mip_salt.versions.pair import Pair, Pin
 from mip_salt.versions.source import bundle_name
 from mip_salt.versions.upstream import FETCH, Upstream, begin
-from mip_salt.workflows.libraries import ON_STICK
+from mip_salt.workflows.node_thin import ON_STICK, THIN
 
 WHEELS = "wheelhouse"
 WHEEL_SECONDS = 3600
@@ -40,7 +41,7 @@ README = """\
 
   mip-salt -f F install --from {file}{options}
 
-{node_wheels} holds the libraries that Salt needs on nodes; install takes them from here. No network is asked.
+{thin} is what nodes get, {node_wheels} the libraries in it; install takes both from here. No network is asked.
 Compare the two commits above with what `mip-salt -f F version show` says afterwards.
 """
 INSTALL_WHEELS = """\
@@ -81,21 +82,20 @@ def make_stick(
         folder = Path(scratch)
         for upstream, pin in ((mip, pair.mip), (exareme, pair.exareme)):
             _bundle(upstream, pin, folder / f"{upstream.project}.git", folder / bundle_name(upstream.source.project))
-        ensure(folder / ON_STICK, on_progress=lambda text: tell("libraries", Progress(text)))
+        ensure(folder / "wheels", on_progress=lambda text: tell("libraries", Progress(text)))
+        (folder / THIN).write_bytes(thin(folder).data)
         if wheels:
             _wheels(folder / WHEELS, lambda progress: tell(WHEELS, progress))
         (folder / "README.txt").write_text(_readme(file, pair, options, wheels=wheels), "utf-8")
         part = file.with_name(f"{PREFIX}{file.name}")
-        names = [
-            "README.txt",
-            *(bundle_name(one.source.project) for one in (mip, exareme)),
-            ON_STICK,
-            *([WHEELS] if wheels else []),
-        ]
+        names = ["README.txt", *(bundle_name(one.source.project) for one in (mip, exareme)), THIN]
+        parts = {name: folder / name for name in names} | {ON_STICK: folder / "wheels"}
+        if wheels:
+            parts[WHEELS] = folder / WHEELS
         try:
             with tarfile.open(part, "w") as stick:
-                for name in names:
-                    stick.add(folder / name, name, filter=_nobodys)
+                for name, path in parts.items():
+                    stick.add(path, name, filter=_nobodys)
             with part.open("rb") as written:
                 os.fsync(written.fileno())
             part.replace(file)
@@ -137,6 +137,7 @@ def _readme(file: Path, pair: Pair, options: str, *, wheels: bool) -> str:
         mip=f"{pair.mip.name}  {pair.mip.commit}",
         exareme=f"{pair.exareme.name}  {pair.exareme.commit}",
         wheels=INSTALL_WHEELS.format(file=file.name, python=python) if wheels else "",
+        thin=THIN,
         node_wheels=ON_STICK,
         file=file.name,
         options=f" {options}" if options else "",
