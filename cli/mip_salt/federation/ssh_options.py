@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,13 @@ from mip_salt.federation.templates import filled_lines
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation, Node
+
+UNWANTED = ("SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "SSH_AUTH_SOCK", "DISPLAY")
+
+
+def ssh_environment() -> dict[str, str]:
+    """Return the environment for ssh: nothing in it lets it ask anybody, or use another agent."""
+    return {key: value for key, value in os.environ.items() if key not in UNWANTED}
 
 
 def ssh_options(folder: Folder, federation: Federation, name: str, *, agent: Path | None = None) -> list[str]:

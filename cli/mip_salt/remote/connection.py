@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from mip_salt.errors import Damaged
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.ssh_options import destination, ssh_arguments
+from mip_salt.federation.ssh_options import destination, ssh_arguments, ssh_environment
 from mip_salt.remote.bootstrap import PROMPT, remote_command
 from mip_salt.remote.frames import Frames
 from mip_salt.remote.processes import die_with_parent
+from mip_salt.ssh.verdict import no_ssh
 from mip_salt.vault import masters
 
 if TYPE_CHECKING:
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 MAX_SAID = 64 * 1024
 MAX_READ = 1 << 18
 LINGER_SECONDS = 2.0
-UNWANTED = ("SSH_ASKPASS", "SSH_AUTH_SOCK", "DISPLAY")
 
 
 class Lost(Exception):
-    """A connection ended before its work; it carries what ssh and the node said. The exit code is ssh's."""
+    """A connection ended before its work; it carries what ssh and the node said."""
 
     def __init__(self, said: str) -> None:
         super().__init__("the connection ended")
@@ -197,16 +196,14 @@ def _start(folder: Folder, federation: Federation, name: str, *, password: bool)
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env={key: value for key, value in os.environ.items() if key not in UNWANTED},
+            env=ssh_environment(),
             start_new_session=True,
             preexec_fn=lambda: die_with_parent(parent),
         )
     except FileNotFoundError:
         for fd in (to, out, err):
             os.close(fd)
-        raise Damaged(
-            "there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name
-        ) from None
+        raise no_ssh(name) from None
     finally:
         for fd in (stdin, stdout, stderr):
             os.close(fd)

@@ -13,12 +13,12 @@ from mip_salt.federation.generate import NOT_CONFIRMED
 from mip_salt.printable import printable
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.states import STATE_RUNS, StateRun, state_run
-from mip_salt.ssh.verdict import Seen, verdict
+from mip_salt.ssh.verdict import SSH_FAILED, Seen, verdict
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
 
-SSH_FAILED, WRONG_MACHINE = 255, 77
+WRONG_MACHINE = 77
 MAX_TEXT = 32 * 1024
 MAX_REASON = 400
 UNUSABLE = "no usable answer"

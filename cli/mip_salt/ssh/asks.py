@@ -11,15 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from mip_salt.federation.ssh_options import ssh_environment
+
 MAX_BYTES = 64 * 1024
-UNWANTED = ("SSH_ASKPASS", "SSH_AUTH_SOCK", "DISPLAY")
 # Why a program did not end by itself: no end in time, more than is read, not a byte in time; or it is not there.
 LATE, MUCH, MUTE, MISSING = "late", "much", "mute", "missing"
-
-
-def environment() -> dict[str, str]:
-    """Return the environment for ssh: nothing in it lets it ask anybody, or use another agent."""
-    return {key: value for key, value in os.environ.items() if key not in UNWANTED}
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ class Asks:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment(),
+                env=ssh_environment(),
                 cwd="/",  # what it leaves behind for others to use holds nobody's folder
                 start_new_session=True,
             )

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import cast
 
 from mip_salt.errors import MipError, NodeFailed, Unreachable
-from mip_salt.ssh.asks import environment
-from mip_salt.ssh.openssh import SSH_FAILED, no_ssh, ssh_call
-from mip_salt.ssh.verdict import Seen, verdict
+from mip_salt.federation.ssh_options import ssh_environment
+from mip_salt.ssh.openssh import ssh_call
+from mip_salt.ssh.verdict import SSH_FAILED, Seen, no_ssh, verdict
 
 MAX_LINE = 64 * 1024
 MAX_BYTES = 4 * 1024 * 1024
@@ -46,7 +46,7 @@ class Dialogue:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
-                env=environment(),
+                env=ssh_environment(),
                 cwd="/",
                 limit=MAX_LINE,
                 start_new_session=True,

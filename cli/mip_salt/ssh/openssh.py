@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mip_salt.errors import Damaged, MipError, TrustRefused, Unreachable
+from mip_salt.errors import MipError, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.ssh_options import destination, ssh_arguments
 from mip_salt.ssh.asks import LATE, MAX_BYTES, MISSING, MUCH, MUTE, Asks, Ended
 from mip_salt.ssh.facts import FACTS, Facts, parse_facts, shell_command
 from mip_salt.ssh.health import CLOCK, Health, health_script, parse_health, split
-from mip_salt.ssh.verdict import Seen, verdict
+from mip_salt.ssh.verdict import SSH_FAILED, Seen, no_ssh, verdict
 from mip_salt.vault import masters
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation, Node
 
-SSH_FAILED = 255
 POLL_SECONDS = 0.02
 
 
@@ -166,11 +165,6 @@ def ssh_call(seen: Seen, script: str, agent: Path | None = None, more: Sequence[
         destination(federation.nodes[name]),
         shell_command(script),
     ]
-
-
-def no_ssh(name: str) -> Damaged:
-    """Return the error that there is no ssh here."""
-    return Damaged("there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name)
 
 
 def _answer(seen: Seen, ended: Ended, timeout: float) -> bytes:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from mip_salt.errors import Damaged
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
-from mip_salt.federation.ssh_options import ssh_arguments
+from mip_salt.federation.ssh_options import ssh_arguments, ssh_environment
+from mip_salt.ssh.verdict import no_ssh
 
 # Whoever a node may know, from a directory too; never an option.
 USER_THERE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}\Z")
@@ -28,7 +27,6 @@ AS_ANOTHER = (
     "NumberOfPasswordPrompts=3",
     "IdentityAgent=none",
 )
-UNWANTED = ("SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "SSH_AUTH_SOCK", "DISPLAY")
 SECONDS = 5
 
 
@@ -72,11 +70,10 @@ def run_shell(call: Sequence[str]) -> int:
 
     Raises Damaged if there is no ssh on this machine; KeyboardInterrupt once ssh has ended, if we were to stop.
     """
-    environ = {key: value for key, value in os.environ.items() if key not in UNWANTED}
     try:
-        process = subprocess.Popen(call, env=environ)
+        process = subprocess.Popen(call, env=ssh_environment())
     except FileNotFoundError:
-        raise Damaged("there is no ssh on this machine", hint="Install it: apt-get install openssh-client") from None
+        raise no_ssh() from None
     try:
         status = process.wait()
     except BaseException:  # a Ctrl-C reaches ssh too, and it ends by itself; another signal was meant for us alone

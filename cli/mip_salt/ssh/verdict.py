@@ -33,6 +33,8 @@ UNREACHABLE = (
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
 
+SSH_FAILED = 255  # its exit code for what is not the command's own
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -44,7 +46,12 @@ class Seen:
     command: str
 
 
-def verdict(seen: Seen, said: bytes, status: int = 255) -> MipError:
+def no_ssh(name: str = "") -> Damaged:
+    """Return the error that there is no ssh on this machine, to reach a node with."""
+    return Damaged("there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name)
+
+
+def verdict(seen: Seen, said: bytes, status: int = SSH_FAILED) -> MipError:
     """Return the error that a failed ssh means; ssh's own advice (``ssh-keygen -R``) is not repeated.
 
     said
@@ -62,7 +69,7 @@ def verdict(seen: Seen, said: bytes, status: int = 255) -> MipError:
             command=seen.command,
         )
     last = printable(next((line for line in reversed(text.splitlines()) if line.strip()), ""))
-    if status != 255:
+    if status != SSH_FAILED:
         return NodeFailed(
             f"the command failed ({status}): {last or 'without a word'}",
             node=name,
