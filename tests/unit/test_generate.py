@@ -47,7 +47,9 @@ def read(folder, federation, name):
 def test_every_path_is_absolute(folder, federation):
     for path, text in generated(folder, federation).items():
         assert path.is_absolute()
-        assert not re.search(r"(?<!\{)\{[a-z]", text), text
+        if path == folder.top:  # Jinja's own, for Salt
+            text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", text)
+        assert "{" not in text.replace("{}", "").replace("|| {", ""), text
 
 
 def test_the_roster_is_strict_about_host_keys_by_the_nodes_id(folder, federation):

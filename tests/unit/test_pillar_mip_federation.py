@@ -3,6 +3,7 @@
 import pytest
 from mip_salt.errors import Damaged
 from mip_salt.federation.folder import Folder
+from mip_salt.federation.settings import DOCKER, DOCKERS_KEY
 from mip_salt.pillars.mip_federation import ext_pillar
 from mip_salt.vault.entries import HEADER
 
@@ -38,7 +39,7 @@ def test_a_node_knows_itself_its_settings_and_the_public_identity(folder):
     told = ext_pillar("wk1", {}, str(folder.path))["mip"]
     assert (told["node"]["id"], told["node"]["role"], told["node"]["user"]) == ("wk1", "worker", "mipadmin")
     assert told["settings"]["data"]["path"] == "/data"
-    assert (told["settings"]["docker"]["source"], told["settings"]["docker"]["daemon"]) == ("docker-ce", {})
+    assert told["settings"]["docker"] == {"source": "docker-ce", "mirror": DOCKER, "key": DOCKERS_KEY, "daemon": {}}
     assert not {"jobs", "deadline"} & set(told["settings"])
     assert told["identity"] == {"public_key": "ssh-ed25519 AAAA mip-salt:brain"}
 

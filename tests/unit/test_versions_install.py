@@ -223,6 +223,7 @@ def test_a_forced_pair_is_installed_and_told_to_be_unvalidated(folder, upstreams
     _, notes = install(folder, upstreams, wanted=pair(kind, *names[kind]))
     shown = [name[:12] for name in names[kind]]
     assert whole(folder) == "MIP {1} with exareme {0}".format(*shown)
+    assert (load(folder).versions.exareme, load(folder).versions.mip) == names[kind]
     assert "not validated together; that MIP was validated with exareme 24.5.1" in notes[0]
 
 
