@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from mip_salt.federation.model import Federation
 from mip_salt.federation.seen import Disk, Sighting, now
-from mip_salt.workflows.check import exit_code
-from mip_salt.workflows.findings import Finding, Level, findings, troubles, version_of
+from mip_salt.workflows.findings import Finding, Level, exit_code, findings, troubles, version_of
 
 GIB = 1024 * 1024
 FEDERATION = Federation.model_validate(

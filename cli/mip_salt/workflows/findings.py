@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from mip_salt.errors import EXIT_CODES, worst
 from mip_salt.federation.seen import Disk, Sighting
 from mip_salt.remote.salt_sources import OLDEST as PYTHON_FROM
 
@@ -52,6 +53,11 @@ class Finding:
     said: str
     remedy: str = ""
     kind: str = "failed"
+
+
+def exit_code(found: Iterable[Finding]) -> int:
+    """Return the exit code that findings mean: the most serious failure's; a warning is none."""
+    return worst(EXIT_CODES.get(each.kind, 1) for each in found if each.level is Level.FAIL)
 
 
 def data_of(federation: Federation) -> str:

@@ -27,7 +27,8 @@ def check(request: Request, name: str) -> int:
     from mip_salt.federation.recall import recall
     from mip_salt.federation.select import select
     from mip_salt.vault.private_agent import identity_agent
-    from mip_salt.workflows.check import check_node, exit_code
+    from mip_salt.workflows.findings import exit_code
+    from mip_salt.workflows.node_check import check_node
 
     folder, terminal = request.folder(), request.terminal
     folder.check_private()

@@ -9,8 +9,8 @@ from mip_salt.errors import MipError
 from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import Role
 from mip_salt.ssh.probe import Ready
-from mip_salt.workflows.check import step_of
 from mip_salt.workflows.findings import Finding, Level, findings, troubles
+from mip_salt.workflows.node_check import step_of
 from mip_salt.workflows.preflight.needs import QUERIES, by_task, encrypted, listening, published
 from mip_salt.workflows.preflight.run import Tried
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from mip_salt.errors import EXIT_CODES, NodeFailed, worst
+from mip_salt.errors import NodeFailed, worst
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import Role, order_of
-from mip_salt.workflows.findings import Finding, Level
+from mip_salt.workflows.findings import Finding, Level, exit_code
 from mip_salt.workflows.preflight.judge import Verdict, verdicts
 from mip_salt.workflows.preflight.machines import machine
 from mip_salt.workflows.preflight.run import Tried, try_ways
@@ -72,8 +72,8 @@ class Report:
 
     def exit_code(self) -> int:
         """Return the exit code that it means: the most serious failure's; a way that is shut is a failed node's, 7."""
-        codes = [EXIT_CODES.get(found.kind, 1) for _, found in self.troubles() if found.level is Level.FAIL]
-        return worst([*codes, *(NodeFailed.exit_code for way in self.ways if way.level is Level.FAIL)])
+        shut = (NodeFailed.exit_code for way in self.ways if way.level is Level.FAIL)
+        return worst([*map(exit_code, self.nodes.values()), *shut])
 
 
 def report_of(federation: Federation, tried: Tried) -> Report:

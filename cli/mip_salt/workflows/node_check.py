@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mip_salt.errors import EXIT_CODES, Damaged, MipError, TrustRefused, Unreachable, worst
+from mip_salt.errors import Damaged, MipError, TrustRefused, Unreachable
 from mip_salt.federation import seen
 from mip_salt.federation.address import join_address
 from mip_salt.federation.folder import Folder
@@ -56,11 +56,6 @@ def check_node(folder: Folder, federation: Federation, name: str, agent: Path | 
     yield Finding("machine", Level.OK, f"the confirmed one ({node.machine_id})")
     yield from findings(federation, name, sighting)
     seen.note(folder, sightings={name: sighting})
-
-
-def exit_code(found: list[Finding]) -> int:
-    """Return the exit code that findings mean: the most serious failure's; a warning is none."""
-    return worst(EXIT_CODES.get(each.kind, 1) for each in found if each.level is Level.FAIL)
 
 
 async def _reached(node: Node) -> Finding | None:
