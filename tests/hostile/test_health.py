@@ -22,6 +22,7 @@ AFTER = [
     "",
 ]
 GOOD = [*BEFORE, *AFTER]
+NOTHING = Health()
 piece = st.one_of(
     st.text(max_size=80),
     st.sampled_from(
@@ -48,14 +49,14 @@ def bounded(raw: bytes) -> Health:
 
 @given(st.binary(max_size=2000))
 def test_any_bytes(raw: bytes) -> None:
-    bounded(raw)
-    bounded(b"\nMIP3\n" + raw)
+    assert bounded(raw) == NOTHING or b"MIP3" in raw
+    assert bounded(b"\nMIP3\n" + raw) == NOTHING or b"MIP3-end" in raw
 
 
 @given(st.lists(piece, max_size=30))
 def test_any_lines(lines: list[str]) -> None:
-    told(lines)
-    told([*BEFORE, "MIP3", *lines])
+    assert told(lines) == NOTHING or "MIP3" in "\n".join(lines)
+    assert told([*BEFORE, "MIP3", *lines]).disks == {} or "MIP3-end" in lines
 
 
 @given(st.integers(1, len(AFTER) - 3), st.text(max_size=40).filter(lambda text: "\n" not in text))
