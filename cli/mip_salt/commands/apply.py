@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mip_salt.commands.choosing import nodes_option
 from mip_salt.commands.context import Request, pass_request, shared_options
-from mip_salt.commands.names import complete_nodes
 
 if TYPE_CHECKING:
     from mip_salt.vault.keyring import Vault
@@ -27,14 +27,7 @@ def chosen_nodes(command: F) -> F:
             type=click.Choice(["master", "ui", "worker"]),
             help="Only nodes of this role.",
         ),
-        click.option(
-            "--node",
-            "nodes",
-            metavar="NODE",
-            multiple=True,
-            shell_complete=complete_nodes,
-            help="Only this node: its id, hostname or address.",
-        ),
+        nodes_option(),
     ):
         command = option(command)
     return command

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mip_salt.commands.choosing import nodes_option
 from mip_salt.commands.context import Request, pass_request, shared_options
 from mip_salt.commands.names import complete_nodes
 
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--node",
-    "nodes",
-    metavar="NODE",
-    multiple=True,
-    shell_complete=complete_nodes,
-    help="Only what goes to and from this node: its id, hostname or address.",
-)
+@nodes_option("Only what goes to and from this node")
 @click.option(
     "--request",
     "requested",

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mip_salt.workflows.findings import Level
+from mip_salt.commands.findings_view import SIGNS, as_rows
+from mip_salt.workflows.findings import Finding, Level
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
     from mip_salt.terminal import Cell
     from mip_salt.workflows.preflight.report import Report
 
-SIGNS = {
-    Level.OK: ("✔", "green"),
-    Level.WARN: ("!", "yellow"),
-    Level.FAIL: ("✘", "bold red"),
-    Level.UNKNOWN: ("?", "dim"),
-}
 NOTHING: Cell = ("·", "dim")
 LEGEND = "✔ all arrives  ✘ something does not  ! see below  ? not known  · not needed"
 GAP = 2
@@ -95,10 +90,7 @@ def as_json(federation: Federation, command: str, report: Report) -> dict[str, A
                 "id": name,
                 "role": str(federation.nodes[name].role),
                 "kind": _kind(rows),
-                "findings": [
-                    {"what": each.what, "level": str(each.level), "said": each.said, "remedy": each.remedy}
-                    for each in rows
-                ],
+                "findings": as_rows(rows),
             }
             for name, rows in report.nodes.items()
         ],
@@ -119,6 +111,6 @@ def as_json(federation: Federation, command: str, report: Report) -> dict[str, A
     }
 
 
-def _kind(rows: Sequence[Any]) -> str:
+def _kind(rows: Sequence[Finding]) -> str:
     failed = [each.kind for each in rows if each.level is Level.FAIL]
     return failed[0] if failed else "ok"

@@ -28,7 +28,7 @@ def doctor(request: Request, fix: bool) -> int:
       mip-salt -f brain doctor
       mip-salt -f brain doctor --json
     """
-    from mip_salt.commands.node.check import SIGNS
+    from mip_salt.commands.findings_view import SIGNS, as_rows
     from mip_salt.workflows.doctor.checks import checks
     from mip_salt.workflows.doctor.examine import examine
     from mip_salt.workflows.findings import Level
@@ -43,11 +43,11 @@ def doctor(request: Request, fix: bool) -> int:
     for each in examine(checks(request.root_folder, folder)):
         found.append(each)
         if not request.json_output and (terminal.verbosity >= 0 or each.level is not Level.OK):
-            sign, style = SIGNS[str(each.level)]
+            sign, style = SIGNS[each.level]
             terminal.report(f"{sign} {each.what:12} {each.said}", each.remedy, style)
     if request.json_output:
-        rows = [{"what": f.what, "level": str(f.level), "said": f.said, "remedy": f.remedy} for f in found]
-        terminal.document({"federation": folder.name if folder else None, "command": request.command, "findings": rows})
+        told = {"federation": folder.name if folder else None, "command": request.command, "findings": as_rows(found)}
+        terminal.document(told)
     return 6 if any(each.level is Level.FAIL for each in found) else 0
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mip_salt.commands.choosing import nodes_option
 from mip_salt.commands.context import Request, pass_request, shared_options
-from mip_salt.commands.names import complete_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,14 +22,7 @@ TICK = 1.0
 
 
 @click.command()
-@click.option(
-    "--node",
-    "nodes",
-    metavar="NODE",
-    multiple=True,
-    shell_complete=complete_nodes,
-    help="Only this node, and all that is known of it: its id, hostname or address.",
-)
+@nodes_option("Only this node, and all that is known of it")
 @click.option(
     "--watch",
     "interval",

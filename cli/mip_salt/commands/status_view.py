@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from mip_salt.commands.findings_view import as_rows
 from mip_salt.federation.address import join_address
 from mip_salt.federation.seen import LastApply, Sighting
 from mip_salt.terminal import STYLES, Cell
@@ -177,10 +178,7 @@ def as_json(federation: Federation, row: NodeStatus, now: datetime) -> dict[str,
         "seen": _moment(seen.at if seen else None, now),
         "asked_now": row.now,
         "facts": _without_time(seen) if seen else None,
-        "troubles": [
-            {"what": found.what, "level": str(found.level), "said": found.said, "remedy": found.remedy}
-            for found in row.troubles
-        ],
+        "troubles": as_rows(row.troubles),
         "apply": {**_without_time(applied), **(_moment(applied.at, now) or {})} if applied else None,
         "versions": {name: getattr(federation.versions, name) for name in VERSIONS},
     }

@@ -7,8 +7,6 @@ import click
 from mip_salt.commands.context import Request, pass_request, shared_options
 from mip_salt.commands.names import complete_nodes
 
-SIGNS = {"ok": ("✔", "green"), "warn": ("!", "yellow"), "fail": ("✘", "bold red"), "unknown": ("?", "dim")}
-
 
 @click.command()
 @click.argument("name", metavar="NODE", shell_complete=complete_nodes)
@@ -23,6 +21,7 @@ def check(request: Request, name: str) -> int:
     \b
       mip-salt -f brain node check wk1
     """
+    from mip_salt.commands.findings_view import SIGNS, as_rows
     from mip_salt.federation.journal import noted
     from mip_salt.federation.recall import recall
     from mip_salt.federation.select import select
@@ -41,11 +40,10 @@ def check(request: Request, name: str) -> int:
         for each in check_node(folder, federation, chosen, agent):
             found.append(each)
             if not request.json_output:
-                sign, style = SIGNS[str(each.level)]
+                sign, style = SIGNS[each.level]
                 terminal.report(f"{sign} {each.what:16} {each.said}", each.remedy, style)
     code = exit_code(found)
     if request.json_output:
-        rows = [{"what": f.what, "level": str(f.level), "said": f.said, "remedy": f.remedy} for f in found]
-        node = {"id": chosen, "kind": "failed" if code else "ok", "findings": rows}
+        node = {"id": chosen, "kind": "failed" if code else "ok", "findings": as_rows(found)}
         terminal.document({"federation": folder.name, "command": request.command, "nodes": [node]})
     return code
