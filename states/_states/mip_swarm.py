@@ -1,5 +1,5 @@
 """
-Have a Docker Swarm: its manager, its network, its workers, and what the manager calls them.
+Have this node in a Docker Swarm, as its manager or as a worker, or in none.
 
 Nothing that belongs to another swarm is touched. The secret by which a worker joins comes in the pillar of a run of
 mip-salt, in memory; it stands in no state, comment or change.
@@ -20,41 +20,9 @@ if TYPE_CHECKING:
 
 __virtualname__ = "mip_swarm"
 
-# Seconds that a node which left may still count as live at the manager: it misses its heartbeats first (measured,
-# 20.10: about 15 s).
-HEARTBEAT = 45
-
 
 def __virtual__() -> str:
     return __virtualname__
-
-
-def encryptable(name: str) -> dict[str, Any]:
-    """
-    Hold that this kernel can encrypt what goes between the nodes; nothing is changed.
-
-    .. code-block:: yaml
-
-        mip-swarm-encryptable:
-          mip_swarm.encryptable:
-            - name: mip-federation
-
-    Without it an encrypted network is made all the same, and only fails between nodes, by timeouts (measured, 20.10).
-
-    name
-        The network's name.
-    """
-    found = __salt__["mip_swarm.esp"]()
-    if found["possible"]:
-        return _ok(_return(name), "Already so: the kernel can encrypt it.")
-    how = (
-        "Boot a kernel that has ESP (module esp4), as the distribution's own has. Only where nothing confidential goes "
-        "over it: settings: {swarm: {encrypted: false}}"
-    )
-    return {
-        **_return(name),
-        "comment": f"This node's kernel cannot encrypt the network {name}: {found['why'].rstrip('.')}. {how}",
-    }
 
 
 def manager(name: str, address: str = "") -> dict[str, Any]:
@@ -99,42 +67,6 @@ def manager(name: str, address: str = "") -> dict[str, Any]:
     except CommandExecutionError as err:
         return {**ret, "changes": {}, "comment": f"This node is not the manager of a swarm: {err}"}
     return _ok(ret, f"Made: swarm {found['cluster']}, with this node its manager at {address}.")
-
-
-def network(name: str, subnet: str, gateway: str, encrypted: bool = True, mtu: int = 0) -> dict[str, Any]:
-    """
-    Have the overlay network that the federation's services talk over. One that is there is never changed or removed.
-
-    .. code-block:: yaml
-
-        mip-swarm-network:
-          mip_swarm.network:
-            - name: mip-federation
-            - subnet: 10.20.30.0/24
-            - gateway: 10.20.30.254
-
-    name, subnet, gateway, encrypted, mtu
-        What it is to be; an mtu of 0 takes any.
-    """
-    ret = _return(name)
-    want = {"driver": "overlay", "subnet": subnet, "gateway": gateway, "encrypted": encrypted, "mtu": mtu}
-    try:
-        have = __salt__["mip_swarm.network"](name)
-        if have:
-            given = {**have, "mtu": mtu} if not mtu else have
-            if given == want:
-                return _ok(ret, f"Already so: {_told(have)}.")
-            raise CommandExecutionError(
-                f"one of that name is there with {_told(have)}, and wanted is {_told(want)}. It stays as it is: change "
-                f"the settings to it; or stop what uses it, and docker network rm {name} on the master"
-            )
-        ret["changes"] = {name: {"old": "none", "new": _told(want)}}
-        if __opts__["test"]:
-            return {**ret, "result": None, "comment": f"It would be made: {_told(want)}."}
-        __salt__["mip_swarm.create_network"](name, subnet, gateway, encrypted, mtu)
-    except CommandExecutionError as err:
-        return {**ret, "changes": {}, "comment": f"The network {name} is not as it should be: {err}"}
-    return _ok(ret, f"Made: {_told(want)}.")
 
 
 def joined(name: str, manager: str, address: str = "") -> dict[str, Any]:
@@ -185,80 +117,6 @@ def joined(name: str, manager: str, address: str = "") -> dict[str, Any]:
     return _ok(ret, f"Joined the swarm of {manager}, at {address}.")
 
 
-def member(name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
-    """
-    Have the manager know a live node by its hostname, under labels, and let tasks run on it.
-
-    .. code-block:: yaml
-
-        mip-stacks-wk1-member:
-          mip_swarm.member:
-            - name: brain-wk1
-            - labels: {name: brain-wk1}
-
-    Dead entries of the same hostname, which a node leaves that joins anew, are taken away.
-
-    name
-        The node's hostname. There must be exactly one live node of it.
-
-    labels
-        Beside those it has.
-    """
-    ret = _return(name)
-    try:
-        found = __salt__["mip_swarm.find"](name, wait=0 if __opts__["test"] else HEARTBEAT)
-        node = found["node"]
-        ret["changes"] = _unlike(node, labels or {}, "active")
-        unlike = bool(ret["changes"])
-        if found["dead"]:
-            ret["changes"]["dead entries"] = {"old": ", ".join(found["dead"]), "new": ""}
-        if not ret["changes"]:
-            return _ok(ret, f"Already so: {node['role']} at {node['address']}.")
-        if __opts__["test"]:
-            return {**ret, "result": None, "comment": f"Would change: {', '.join(ret['changes'])}."}
-        if unlike:
-            __salt__["mip_swarm.set_node"](node["id"], labels or {}, "active")
-        for dead in found["dead"]:
-            __salt__["mip_swarm.forget"](dead)
-    except CommandExecutionError as err:
-        if __opts__["test"]:
-            ret["changes"] = {"swarm": {"old": "", "new": "joined"}}
-            return {**ret, "result": None, "comment": f"It would be looked for again: {err}."}
-        return {**ret, "changes": {}, "comment": f"{name} is not as it should be in the swarm: {err}"}
-    return _ok(ret, f"Changed: {', '.join(ret['changes'])}.")
-
-
-def drained(name: str) -> dict[str, Any]:
-    """
-    Have no task run on a node, dead or alive; it stays in the swarm, and one that never joined is drained already.
-
-    .. code-block:: yaml
-
-        mip-stacks-wk2-drained:
-          mip_swarm.drained:
-            - name: brain-wk2
-
-    name
-        The node's hostname.
-    """
-    ret = _return(name)
-    try:
-        found = [node for node in __salt__["mip_swarm.of"](name) if node["availability"] != "drain"]
-        for node in found:
-            ret["changes"][node["id"]] = {"old": node["availability"], "new": "drain"}
-        if not found:
-            return _ok(ret, "Already so.")
-        if __opts__["test"]:
-            return {**ret, "result": None, "comment": "It would be drained: no task would run on it."}
-        for node in found:
-            __salt__["mip_swarm.set_node"](node["id"], {}, "drain")
-    except CommandExecutionError as err:
-        if __opts__["test"]:
-            return _ok(ret, f"There is nothing to drain yet: {err}.")
-        return {**ret, "changes": {}, "comment": f"{name} is not drained: {err}"}
-    return _ok(ret, "Drained: no task runs on it.")
-
-
 def left(name: str) -> dict[str, Any]:
     """
     Have a worker be in no swarm.
@@ -286,18 +144,6 @@ def left(name: str) -> dict[str, Any]:
     except CommandExecutionError as err:
         return {**ret, "changes": {}, "comment": f"This node is still in a swarm: {err}"}
     return _ok(ret, "It has left its swarm.")
-
-
-def _unlike(node: dict[str, Any], labels: dict[str, str], availability: str) -> dict[str, Any]:
-    """Return what of a node differs."""
-    changes = {
-        f"label {key}": {"old": node["labels"].get(key, ""), "new": value}
-        for key, value in labels.items()
-        if node["labels"].get(key) != value
-    }
-    if node["availability"] != availability:
-        changes["availability"] = {"old": node["availability"], "new": availability}
-    return changes
 
 
 def _why_leave(found: dict[str, Any], manager: str, address: str, key: dict[str, Any]) -> str:
@@ -342,12 +188,6 @@ def _foreign(found: dict[str, Any]) -> str:
 
 def _managers(found: dict[str, Any]) -> str:
     return ", ".join(sorted(found["managers"].values())) or "an unknown manager"
-
-
-def _told(network: dict[str, Any]) -> str:
-    mtu = f", mtu {network['mtu']}" if network["mtu"] else ""
-    how = "encrypted" if network["encrypted"] else "NOT encrypted"
-    return f"{network['driver']} {network['subnet']}, gateway {network['gateway']}, {how}{mtu}"
 
 
 def _return(name: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def states(node):
 
     def run(function, *, key=None, **kwargs):
         (pillar / "join.sls").write_text(json.dumps({"mip": {"join": key or {}}}))
-        return getattr(node.loaders.states.mip_swarm, function)(**kwargs)
+        return node.loaders.states[function](**kwargs)
 
     yield run
     shutil.rmtree(pillar)
@@ -38,7 +38,7 @@ def states(node):
 
 
 def manager(states, **more):
-    return states("manager", name="swarm", address=OURS, **more)
+    return states("mip_swarm.manager", name="swarm", address=OURS, **more)
 
 
 def test_a_swarm_is_made_once(states, engine):
@@ -84,7 +84,7 @@ def test_an_engine_that_refuses_is_told_in_its_own_words(states, engine):
 
 
 def network(states, **more):
-    return states("network", name="mip-federation", **{**SUBNET, **more})
+    return states("mip_swarm_network.present", name="mip-federation", **{**SUBNET, **more})
 
 
 def test_the_network_is_made_encrypted_as_the_incumbent_makes_it(states, engine):
@@ -129,7 +129,7 @@ def test_no_mtu_wanted_takes_any(states, engine):
 
 
 def joined(states, **more):
-    return states("joined", name="swarm", manager=OURS, address="10.0.0.21", **more)
+    return states("mip_swarm.joined", name="swarm", manager=OURS, address="10.0.0.21", **more)
 
 
 def test_a_worker_joins_with_the_key_of_the_run_and_the_key_is_in_no_word(states, engine):
@@ -201,7 +201,7 @@ def test_a_join_that_fails_says_which_port_to_look_at_and_hides_the_key(states, 
 
 
 def member(states, **more):
-    return states("member", name="brain-wk1", labels={"name": "brain-wk1"}, **more)
+    return states("mip_swarm_node.member", name="brain-wk1", labels={"name": "brain-wk1"}, **more)
 
 
 def test_a_member_is_labelled_once_and_keeps_its_other_labels(states, engine):
@@ -239,7 +239,7 @@ def test_a_node_that_never_joined_is_a_failure_and_in_a_trial_what_would_come(st
 
 
 def drained(states, **more):
-    return states("drained", name="brain-wk1", **more)
+    return states("mip_swarm_node.drained", name="brain-wk1", **more)
 
 
 def test_a_disabled_node_is_drained_dead_or_alive(states, engine):
@@ -259,14 +259,14 @@ def test_one_that_never_joined_is_drained_already(states, engine):
 
 def test_a_worker_leaves_once(states, engine):
     engine.working()
-    assert (states("left", name="swarm", test=True).result, engine.changing) == (None, [])
-    assert states("left", name="swarm").changes == {"swarm": {"old": f"worker of {OURS}", "new": "none"}}
-    assert (states("left", name="swarm").result, states("left", name="swarm").changes) == (True, {})
+    assert (states("mip_swarm.left", name="swarm", test=True).result, engine.changing) == (None, [])
+    assert states("mip_swarm.left", name="swarm").changes == {"swarm": {"old": f"worker of {OURS}", "new": "none"}}
+    assert (states("mip_swarm.left", name="swarm").result, states("mip_swarm.left", name="swarm").changes) == (True, {})
 
 
 def test_a_manager_does_not_leave(states, engine):
     engine.managing()
-    ret = states("left", name="swarm")
+    ret = states("mip_swarm.left", name="swarm")
     assert (ret.result, engine.changing) == (False, [])
 
 
@@ -282,13 +282,13 @@ def ip(node, script):
 @pytest.mark.parametrize("test", [False, True])
 def test_a_kernel_that_can_encrypt_is_well_and_keeps_nothing_of_the_trial(states, engine, node, test):
     ip(node, f"echo $3 >> {node.folder}/bin/called")
-    ret = states("encryptable", name="mip-federation", test=test)
+    ret = states("mip_swarm_network.encryptable", name="mip-federation", test=test)
     assert (ret.result, ret.changes) == (True, {})
     assert (node.folder / "bin" / "called").read_text().split() == ["add", "delete"]
 
 
 def test_one_that_cannot_is_a_failure_that_says_why_and_what_to_do(states, engine, node):
     ip(node, "echo 'Error: Requested AEAD algorithm not found.' >&2; exit 2")
-    ret = states("encryptable", name="mip-federation")
+    ret = states("mip_swarm_network.encryptable", name="mip-federation")
     assert (ret.result, ret.changes) == (False, {})
     assert "Requested AEAD algorithm not found. Boot a kernel that has ESP" in ret.comment

@@ -30,8 +30,10 @@ def result(node, *rows):
 
 
 def master(*missing, manager=True):
-    members = [row("mip_swarm.member", f"brain-{one}" not in missing, f"brain-{one}") for one in ("ms", "wk1", "wk2")]
-    return result("ms", row("mip_swarm.manager", manager), row("mip_swarm.network", manager), *members)
+    members = [
+        row("mip_swarm_node.member", f"brain-{one}" not in missing, f"brain-{one}") for one in ("ms", "wk1", "wk2")
+    ]
+    return result("ms", row("mip_swarm.manager", manager), row("mip_swarm_network.present", manager), *members)
 
 
 def worker(node, joined=True):

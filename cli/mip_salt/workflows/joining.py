@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
 
 MASTER = "ms"
-JOINED, MEMBER = "mip_swarm.joined", "mip_swarm.member"
+JOINED, MEMBER = "mip_swarm.joined", "mip_swarm_node.member"
 TOKEN = re.compile(r"SWMTKN-1-[0-9a-z]{20,80}-[0-9a-z]{20,40}\Z")
 SWARM_NODE = re.compile(r"[0-9a-z]{20,40}\Z")
 MAX_KNOWN = 1000
@@ -148,5 +148,5 @@ def _to_do(result: NodeResult, function: str) -> bool:
 
 def _holds_a_swarm(result: NodeResult) -> bool:
     """Say whether the master's swarm and network are there, or would be."""
-    needed = [row for row in _rows(result) if row.function in ("mip_swarm.manager", "mip_swarm.network")]
+    needed = [row for row in _rows(result) if row.function in ("mip_swarm.manager", "mip_swarm_network.present")]
     return len(needed) == 2 and all(row.result is not False for row in needed)

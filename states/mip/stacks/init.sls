@@ -22,16 +22,16 @@ mip-stacks-{{ name }}:
 {%- for one in stack['stacks'] %}
 {%- if one['enabled'] %}
 mip-stacks-{{ one['id'] }}-member:
-  mip_swarm.member:
+  mip_swarm_node.member:
     - name: {{ one['hostname'] | json }}
     - labels: {{ {'name': one['hostname']} | json }}
 {%- else %}
 mip-stacks-{{ one['id'] }}-drained:
-  mip_swarm.drained:
+  mip_swarm_node.drained:
     - name: {{ one['hostname'] | json }}
 {%- endif %}
     - require:
-      - mip_swarm: mip-swarm-network
+      - mip_swarm_network: mip-swarm-network
 {% endfor %}
 {%- for one in stack['stacks'] if one['enabled'] %}
 mip-stacks-{{ one['id'] }}-deployed:
@@ -41,7 +41,7 @@ mip-stacks-{{ one['id'] }}-deployed:
     - env: {{ one['env'] | json }}
     - resolve: {{ settings['stack']['resolve'] | json }}
     - require:
-      - mip_swarm: mip-stacks-{{ one['id'] }}-member
+      - mip_swarm_node: mip-stacks-{{ one['id'] }}-member
       - file: mip-stacks-{{ one['compose'] }}
       - file: mip-data-federation-directory
 {% endfor %}

@@ -4,7 +4,7 @@ include:
   - mip.host
 
 mip-swarm-encryptable:
-  mip_swarm.encryptable:
+  mip_swarm_network.encryptable:
     - name: {{ swarm['network']['name'] | json }}
     - require:
       - mip_host: mip-host-verified

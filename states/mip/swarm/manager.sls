@@ -15,11 +15,11 @@ mip-swarm-manager:
     - require:
       - mip_docker: mip-docker-running
 {%- if network['encrypted'] %}
-      - mip_swarm: mip-swarm-encryptable
+      - mip_swarm_network: mip-swarm-encryptable
 {%- endif %}
 
 mip-swarm-network:
-  mip_swarm.network:
+  mip_swarm_network.present:
     - name: {{ network['name'] | json }}
     - subnet: {{ network['subnet'] | json }}
     - gateway: {{ network['gateway'] | json }}

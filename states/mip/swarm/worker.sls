@@ -15,5 +15,5 @@ mip-swarm-joined:
     - require:
       - mip_docker: mip-docker-running
 {%- if swarm['network']['encrypted'] %}
-      - mip_swarm: mip-swarm-encryptable
+      - mip_swarm_network: mip-swarm-encryptable
 {%- endif %}
