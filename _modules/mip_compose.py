@@ -11,8 +11,6 @@ import os
 import re
 import subprocess
 import unicodedata
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -169,37 +167,6 @@ def containers(project: str) -> list[dict[str, Any]]:
             }
         )
     return sorted(found, key=lambda one: one["name"])
-
-
-def ask(url: str, seconds: float = 5) -> dict[str, Any]:
-    """
-    Return the ``status`` with which a web server answers, 0 for none, and ``why`` not.
-
-    url
-        Of the server; no redirection is followed.
-
-    seconds
-        How long it may take.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-ssh ui mip_compose.ask http://127.0.0.1/
-    """
-    opener = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=float(seconds)) as answer:
-            return {"status": answer.status, "why": ""}
-    except urllib.error.HTTPError as err:
-        return {"status": err.code, "why": ""}
-    except (OSError, ValueError) as err:
-        return {"status": 0, "why": _clean(str(getattr(err, "reason", err)))}
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
 
 
 def _compose(project: str, folder: str, deadline: float, *words: str) -> str:

@@ -1,10 +1,9 @@
 """
-Have a compose that runs, version 2 where the release offers it; and one project that is up, and answers.
+Have a compose that runs, version 2 where the release offers it; and one project that is up.
 """
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,35 +96,3 @@ def up(name: str, folder: str) -> dict[str, Any]:
     if ret["changes"] and __opts__["test"]:
         return {**ret, "result": None, "comment": f"Would be started: {told}."}
     return {**ret, "result": True, "comment": f"Started: {told}." if told else "Already so."}
-
-
-def answers(name: str, timeout: float = 300) -> dict[str, Any]:
-    """
-    Have a web server answer, and wait for it; an answer that is a failure of the server's (5xx) is none.
-
-    .. code-block:: yaml
-
-        mip-ui-answers:
-          mip_compose.answers:
-            - name: http://127.0.0.1/
-
-    name
-        Its URL.
-
-    timeout
-        Seconds to wait.
-    """
-    ret: dict[str, Any] = {"name": name, "changes": {}, "result": False, "comment": ""}
-    end = time.monotonic() + (0 if __opts__["test"] else float(timeout))
-    while True:
-        found = __salt__["mip_compose.ask"](name)
-        if 0 < found["status"] < 500:
-            return {**ret, "result": True, "comment": f"It answers, with {found['status']}."}
-        if time.monotonic() >= end:
-            break
-        time.sleep(1)
-    why = found["why"] or f"it answers with {found['status']}"
-    if __opts__["test"]:
-        ret["changes"] = {name: {"old": why, "new": "answers"}}
-        return {**ret, "result": None, "comment": f"It would be waited for: {why}."}
-    return {**ret, "comment": f"No answer after {timeout:g} s: {why}."}

@@ -41,7 +41,7 @@ def worker(node, joined=True):
 
 
 def ui(reaches=True):
-    return result("ui", row("mip_compose.answers", reaches, sls="mip.ui"))
+    return result("ui", row("mip_web.answers", reaches, sls="mip.ui"))
 
 
 def told(*results):

@@ -61,14 +61,14 @@ mip-ui-up:
       - mip_compose: mip-compose-installed
 
 mip-ui-answers:
-  mip_compose.answers:
+  mip_web.answers:
     - name: http://127.0.0.1/
     - timeout: {{ settings['wait']['ui'] }}
     - require:
       - mip_compose: mip-ui-up
 
 mip-ui-reaches-the-master:
-  mip_compose.answers:
+  mip_web.answers:
     - name: {{ ('http://' ~ ui['env']['EXAREME_IP'] ~ ':9090/') | json }}
     - timeout: {{ settings['wait']['ui'] }}
     - require:
