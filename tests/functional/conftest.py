@@ -1,5 +1,6 @@
 """Salt's own loaders over our modules and states, on a node whose files lie in a folder."""
 
+import copy
 import os
 import pwd
 import shutil
@@ -86,3 +87,20 @@ def node(loaded, monkeypatch):
     yield loaded
     shutil.rmtree(loaded.home)
     shutil.rmtree(loaded.etc)
+
+
+@pytest.fixture
+def tree(loaded, tmp_path):
+    """Salt's highstate over the shipped tree, and over the operator's own states before it."""
+    import salt.state
+
+    own = tmp_path / "states"
+    own.mkdir()
+
+    def highstate(given, node="wk1"):
+        opts = loaded.opts(tmp_path, [own, loaded.folder / "states"], node=node)
+        opts.update(extension_modules=str(loaded.folder / "extmods"), grains=copy.deepcopy(loaded.loaders.grains))
+        return salt.state.HighState(opts, initial_pillar=given)
+
+    highstate.own = own
+    return highstate

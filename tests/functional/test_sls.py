@@ -1,120 +1,23 @@
 """The tree of states: what each node gets, out of its pillar alone."""
 
-import copy
-import os
-
 import pytest
-from mip_salt.federation.settings import PUSHERS, Settings
+from functional.states import (
+    COMPONENTS,
+    EVERY_NODE,
+    HOSTNAME,
+    ITS_OWN,
+    KEY,
+    MACHINE_ID,
+    ROLES,
+    RUNS,
+    low,
+    named,
+    only_the_identity,
+    pillar,
+    running,
+    words,
+)
 from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION
-
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKkz3qkBqLhQ9kqtpg1KJyWFKsd0cTBHD3ZMxkOyE4Qb mip-salt:brain"
-MACHINE_ID = "104a81cbac7c46d7a67f2a2d8553ec55"
-HOSTNAME = os.uname().nodename
-ROLES = ["master", "ui", "worker"]
-EVERY_NODE = [
-    ("mip-host-verified", "mip_host.verified"),
-    ("mip-identity-present", "mip_identity.present"),
-    ("mip-data-group-present", "group.present"),
-    ("mip-data-user-present", "user.present"),
-    ("mip-data-user-groups", "user.present"),
-    ("mip-data-root-directory", "file.directory"),
-    ("mip-data-federation-directory", "file.directory"),
-    ("mip-hosts-brain-ms-present", "host.present"),
-    ("mip-time-synchronised", "mip_time.synchronised"),
-    ("mip-docker-installed", "mip_docker.installed"),
-    ("mip-docker-running", "mip_docker.running"),
-]
-COMPONENTS = ["mip.identity", "mip.data", "mip.hosts", "mip.time", "mip.docker", "mip.compose", "mip.master"]
-RUNS = ["mip.swarm.encryptable", "mip.swarm.manager", "mip.swarm.worker", "mip.stacks", "mip.ui"]
-ITS_OWN = {
-    "master": [("mip-master-directory", "file.directory")],
-    "ui": [("mip-compose-installed", "mip_compose.installed")],
-    "worker": [],
-}
-
-
-def pillar(role="worker", node="wk1", user="mipadmin", hostname=HOSTNAME, machine_id=MACHINE_ID):
-    """Return what the vault and the federation tell a node."""
-    return {
-        "mip": {
-            "federation": "brain",
-            "node": {"id": node, "role": role, "hostname": hostname, "site": None, "user": user},
-            "settings": Settings().model_dump(mode="json", exclude=PUSHERS),
-            "peers": {},
-            "hosts": {"brain-ms": "10.0.0.11"},
-            "identity": {"public_key": KEY, "hostname": hostname, "machine_id": machine_id},
-        }
-    }
-
-
-def running(role="worker", node="wk1", encrypted=True):
-    """Return what they are told once a version of MIP is installed."""
-    given = pillar(role, node)
-    network = {
-        "name": "mip-federation",
-        "subnet": "10.20.30.0/24",
-        "gateway": "10.20.30.254",
-        "encrypted": encrypted,
-    }
-    stacks = [
-        {
-            "id": "ms",
-            "hostname": "brain-ms",
-            "enabled": True,
-            "compose": "docker-compose-master.yml",
-            "env": {"A": "1"},
-        },
-        {"id": "wk1", "hostname": "brain-wk1", "enabled": True, "compose": "docker-compose-worker.yml", "env": {}},
-        {"id": "wk2", "hostname": "brain-wk2", "enabled": False, "compose": "docker-compose-worker.yml", "env": {}},
-    ]
-    files = {"docker-compose-master.yml": "a: {{ 1 }}\n", "docker-compose-worker.yml": "b: 2\n"}
-    env = {"EXAREME_IP": "10.0.0.11", "SECRET": 'a"b{{ 1+1 }}'}
-    given["mip"].update(
-        version={"mip": "7.1.0", "exareme": "24.5.1"},
-        swarm={"manager": "10.0.0.11", "address": "10.0.0.21", "network": network},
-        stack={"files": files, "stacks": stacks},
-        ui={"files": {"Federation/docker-compose.yml": "services: {}\n"}, "env": env},
-    )
-    return given
-
-
-@pytest.fixture
-def tree(loaded, tmp_path):
-    """Salt's highstate over the shipped tree, and over the operator's own states before it."""
-    import salt.state
-
-    own = tmp_path / "states"
-    own.mkdir()
-
-    def highstate(given, node="wk1"):
-        opts = loaded.opts(tmp_path, [own, loaded.folder / "states"], node=node)
-        opts.update(extension_modules=str(loaded.folder / "extmods"), grains=copy.deepcopy(loaded.loaders.grains))
-        return salt.state.HighState(opts, initial_pillar=given)
-
-    highstate.own = own
-    return highstate
-
-
-def low(tree, given, node="wk1"):
-    """Return the low state; a list of errors is a failure."""
-    chunks = tree(given, node).compile_low_chunks()
-    assert all(isinstance(chunk, dict) for chunk in chunks), chunks
-    return chunks
-
-
-def words(chunks):
-    return [(chunk["__id__"], f"{chunk['state']}.{chunk['fun']}") for chunk in chunks]
-
-
-def only_the_identity(tree):
-    """Leave out what would change this machine: an operator's component wins over the package's."""
-    folder = tree.own / "mip" / "roles"
-    folder.mkdir(parents=True)
-    (folder / "node.sls").write_text("include: [mip.host, mip.identity]\n")
-
-
-def named(chunks):
-    return {chunk["__id__"]: chunk for chunk in chunks}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -205,65 +108,6 @@ def test_no_component_comes_without_the_verification(tree, sls):
     assert "mip-host-verified" in high
 
 
-# --- what runs once a version of MIP is installed -----------------------------------------------------------------
-
-
-def own(tree, role, **more):
-    """Return what a role's states are beside those of every node."""
-    return [one for one in low(tree, running(role, **more)) if one["__id__"] not in dict(EVERY_NODE)]
-
-
-def test_the_master_holds_the_swarm_and_deploys_on_every_enabled_node_side_by_side(tree):
-    assert [one["__id__"].removeprefix("mip-") for one in own(tree, "master")] == [
-        "master-directory",
-        *("swarm-encryptable", "swarm-manager", "swarm-network"),
-        *("stacks-docker-compose-master.yml", "stacks-docker-compose-worker.yml"),
-        *("stacks-ms-member", "stacks-wk1-member", "stacks-wk2-drained"),
-        *("stacks-ms-deployed", "stacks-wk1-deployed"),
-        *("stacks-ms-running", "stacks-wk1-running"),
-        "stacks-healthy",
-    ]
-
-
-def test_exaremes_files_reach_the_master_as_they_are(tree):
-    found = named(low(tree, running("master")))
-    assert found["mip-stacks-docker-compose-master.yml"]["contents"] == "a: {{ 1 }}\n"
-    deployed = found["mip-stacks-ms-deployed"]
-    assert (deployed["name"], deployed["env"]) == ("brain-ms", {"A": "1"})
-    assert deployed["compose"] == found["mip-stacks-docker-compose-master.yml"]["name"]
-    assert found["mip-stacks-ms-member"]["labels"] == {"name": "brain-ms"}
-    assert found["mip-stacks-healthy"]["nodes"] == ["brain-ms", "brain-wk1"]
-
-
-def test_a_worker_joins_or_is_verified_and_its_states_hold_no_key(tree):
-    given = running()
-    given["mip"]["join"] = {"token": "SWMTKN-1-secret"}
-    chunks = low(tree, given)
-    joined = named(chunks)["mip-swarm-joined"]
-    assert (joined["manager"], joined["address"]) == ("10.0.0.11", "10.0.0.21")
-    assert "SWMTKN" not in str(chunks)
-
-
-@pytest.mark.parametrize("role", ["master", "worker"])
-def test_only_an_encrypted_network_asks_for_a_kernel_that_can(tree, role):
-    assert "mip-swarm-encryptable" in named(low(tree, running(role)))
-    assert "mip-swarm-encryptable" not in named(low(tree, running(role, encrypted=False)))
-
-
-def test_the_front_ends_variables_are_shown_to_nobody(tree):
-    env = named(low(tree, running("ui")))["mip-ui-env"]
-    assert env["contents"] == ["EXAREME_IP=10.0.0.11", 'SECRET=a"b{{ 1+1 }}']
-    assert (env["mode"], env["show_changes"]) == ("0600", False)
-
-
-def test_the_front_end_starts_after_its_files_and_is_waited_for(tree):
-    ids = [one["__id__"].removeprefix("mip-ui-") for one in own(tree, "ui")]
-    assert ids[-5:] == ["Federation/docker-compose.yml", "env", "up", "answers", "reaches-the-master"]
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-
-
 def test_a_bastion_may_forward_as_first_contact_allowed_it_and_no_other_node(tree):
     given = pillar()
     assert low(tree, given)[1]["options"] == RESTRICT
@@ -329,53 +173,3 @@ def test_the_highstate_changes_first_and_nothing_the_second_time(tree, node):
     ]
     second = tree(pillar()).call_highstate()
     assert [(ret["result"], ret["changes"]) for ret in second.values()] == [(True, {})] * 2
-
-
-def own_states(tree, folder):
-    (tree.own / "top.sls").write_text("base:\n  '*':\n    - own\n    - mip.roles.worker\n")
-    (tree.own / "own.sls").write_text(f"aaa-own:\n  file.touch:\n    - name: {folder}/touched\n")
-
-
-def test_on_another_machine_the_operators_own_states_do_not_run_either(tree, node, tmp_path):
-    own_states(tree, tmp_path)
-    (ret,) = tree(pillar(machine_id="0" * 32)).call_highstate().values()
-    assert (ret["__id__"], ret["result"]) == ("mip-host-verified", False)
-    assert not (tmp_path / "touched").exists()
-    assert list(node.home.iterdir()) == []
-
-
-def test_on_the_confirmed_machine_they_run_after_the_verification(tree, node, tmp_path):
-    only_the_identity(tree)
-    own_states(tree, tmp_path)
-    assert next(iter(words(low(tree, pillar())))) == ("mip-host-verified", "mip_host.verified")
-    assert all(ret["result"] for ret in tree(pillar()).call_highstate().values())
-    assert (tmp_path / "touched").exists()
-
-
-def test_an_operators_component_wins_over_the_packages(tree, node):
-    folder = tree.own / "mip" / "roles"
-    folder.mkdir(parents=True)
-    (folder / "worker.sls").write_text("include: [mip.host]\n")
-    assert words(low(tree, pillar())) == [("mip-host-verified", "mip_host.verified")]
-
-
-@pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("file", ["site.sls", "site/init.sls"])
-def test_the_operators_site_states_run_after_ours_on_every_node(tree, role, file):
-    (tree.own / "site").mkdir()
-    (tree.own / file).write_text("aaa-theirs:\n  test.nop\n")
-    assert words(low(tree, pillar(role))) == [*EVERY_NODE, *ITS_OWN[role], ("aaa-theirs", "test.nop")]
-
-
-def test_the_operators_site_states_of_a_role_run_last_and_on_no_other(tree):
-    (tree.own / "site").mkdir()
-    (tree.own / "site" / "ui.sls").write_text("aaa-of-ui:\n  test.nop\n")
-    (tree.own / "site" / "init.sls").write_text("zzz-of-all:\n  test.nop\n")
-    assert [chunk["__id__"] for chunk in low(tree, pillar("ui"))][-2:] == ["zzz-of-all", "aaa-of-ui"]
-    assert "aaa-of-ui" not in named(low(tree, pillar("worker")))
-
-
-def test_on_another_machine_the_operators_site_states_do_not_run(tree, node):
-    (tree.own / "site.sls").write_text("theirs:\n  test.nop\n")
-    (ret,) = tree(pillar(machine_id="0" * 32)).call_highstate().values()
-    assert (ret["__id__"], ret["result"]) == ("mip-host-verified", False)
