@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mip_salt.commands.findings_view import SIGNS, as_rows
 from mip_salt.workflows.findings import Finding, Level
+from mip_salt.workflows.preflight.report import SERIOUSNESS
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -62,15 +63,16 @@ def lines(report: Report, *, everything: bool) -> Iterator[tuple[str, str, str]]
         for names, found in report.troubles()
     ]
     told += [(group.level, group.words, group.remedy) for group in report.groups()]
-    for level in (Level.FAIL, Level.WARN, Level.UNKNOWN):
-        for each, text, remedy in told:
-            if each is level:
-                yield f"{SIGNS[level][0]} {text}", remedy, SIGNS[level][1]
     if everything:
-        for name, rows in report.nodes.items():
-            for found in rows:
-                if found.level is Level.OK:
-                    yield f"✔ {name}: {found.what}: {found.said}", "", "green"
+        told += [
+            (found.level, f"{name}: {found.what}: {found.said}", "")
+            for name, rows in report.nodes.items()
+            for found in rows
+            if found.level is Level.OK
+        ]
+    for level, text, remedy in sorted(told, key=lambda row: SERIOUSNESS.index(row[0])):
+        sign, style = SIGNS[level]
+        yield f"{sign} {text}", remedy, style
 
 
 def summary(report: Report) -> str:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mip_salt.lab import standin
@@ -92,12 +93,13 @@ def load(nodes: Sequence[LabNode], path: Path, progress: Progress) -> None:
     """
     build_of = path.stem.partition("-")[2]
     asked = f"docker images --quiet --filter label=mip.standin.build={build_of} | sort -u | wc -l"
-    lacking = [node for node in nodes if node.run(asked).strip() != str(len(IMAGES))]
-    if not lacking:
-        return
-    progress(f"loading the stand-in images on {', '.join(node.id for node in lacking)}")
-    content = path.read_bytes()
     with ThreadPoolExecutor(max_workers=4) as pool:
+        counts = list(pool.map(lambda node: node.run(asked).strip(), nodes))
+        lacking = [node for node, count in zip(nodes, counts, strict=True) if count != str(len(IMAGES))]
+        if not lacking:
+            return
+        progress(f"loading the stand-in images on {', '.join(node.id for node in lacking)}")
+        content = path.read_bytes()
         list(pool.map(lambda node: node.run("docker load --quiet", stdin=content, timeout=SECONDS), lacking))
 
 
@@ -131,9 +133,8 @@ def _archive(root: Path, out: Path, build_of: str) -> None:
 
 def _settings(image: Image, digest: str, build_of: str) -> dict[str, object]:
     env = {"PATH": "/usr/bin:/bin", "STANDIN": image.part, "STANDIN_NAME": image.name, "STANDIN_PORTS": image.ports}
-    architecture = call(["dpkg", "--print-architecture"]).strip() if shutil.which("dpkg") else "amd64"
     return {
-        "architecture": architecture,
+        "architecture": _architecture(),
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "history": [{"created": "1970-01-01T00:00:00Z"}],
@@ -144,6 +145,11 @@ def _settings(image: Image, digest: str, build_of: str) -> dict[str, object]:
             "Labels": {"mip.standin": "true", "mip.standin.build": build_of},
         },
     }
+
+
+@lru_cache(maxsize=1)
+def _architecture() -> str:
+    return call(["dpkg", "--print-architecture"]).strip() if shutil.which("dpkg") else "amd64"
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -77,15 +77,16 @@ def ensure(place: Path, source: Path | None = None, on_progress: Callable[[str],
     Raises UsageError if the source is no folder; Damaged if a wheel is not there or not the pinned one, if this Python
     has no pip, or if the place cannot be written; Unreachable if pip cannot download them.
     """
-    found = _whole(place, pins())
-    missing = [pin for pin in pins() if pin not in found]
+    wanted = pins()
+    found = _whole(place, wanted)
+    missing = [pin for pin in wanted if pin not in found]
     if missing:
         source = source or (Path(os.environ[WHEELHOUSE]) if os.environ.get(WHEELHOUSE) else None)
         on_progress(f"{len(missing)} libraries for nodes")
         fetched = _taken(source, missing) if source else _downloaded(missing)
-        _keep(fetched.values(), place)
+        _keep(fetched.values(), place, wanted)
         found.update(fetched)
-    return [found[pin] for pin in pins()]
+    return [found[pin] for pin in wanted]
 
 
 def sources(wheels: Iterable[Wheel]) -> dict[str, bytes]:
@@ -115,11 +116,12 @@ def _whole(folder: Path, wanted: Iterable[Pin]) -> dict[Pin, Wheel]:
     return found
 
 
-def _keep(wheels: Iterable[Wheel], place: Path) -> None:
+def _keep(wheels: Iterable[Wheel], place: Path, wanted: Sequence[Pin]) -> None:
+    """Write wheels down, and take away those that are not wanted any more."""
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         for old in place.glob("*.whl"):
-            if not any(pin.is_called(old.name) for pin in pins()):
+            if not any(pin.is_called(old.name) for pin in wanted):
                 old.unlink(missing_ok=True)
     except OSError as err:
         raise Damaged(
