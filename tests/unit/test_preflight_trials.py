@@ -187,3 +187,8 @@ class TestEachMachine:
         failed = {"ms": NodeFailed("sudo: a password is required", node="ms", hint="…")}
         found = machine(BRAIN, tried(failed=failed, ms=sighting(sudo="password")), "ms")
         assert [each.what for each in found if each.level is Level.FAIL] == ["sudo"]
+
+    def test_a_probe_that_fails_on_a_node_that_let_us_in_is_no_matter_of_its_login(self):
+        failed = {"ms": NodeFailed("its probe said what no probe says: '{'", node="ms", hint="Look at it by hand.")}
+        (found,) = [each for each in machine(BRAIN, tried(failed=failed), "ms") if each.level is Level.FAIL]
+        assert (found.what, found.kind, found.remedy) == ("probe", "failed", "Look at it by hand.")

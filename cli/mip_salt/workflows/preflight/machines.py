@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mip_salt.errors import MipError
+from mip_salt.errors import MipError, NodeFailed
 from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import Role
 from mip_salt.ssh.probe import Ready
@@ -46,7 +46,9 @@ def _strict(federation: Federation, name: str, found: Finding) -> Finding:
 
 
 def _failure(err: MipError) -> Finding:
-    return Finding(step_of(err), Level.FAIL, err.message, err.hint, kind=err.kind)
+    """Return why a node took no part; one that let us in, and did not do its work, is told as just that."""
+    what = "probe" if isinstance(err, NodeFailed) else step_of(err)
+    return Finding(what, Level.FAIL, err.message, err.hint, kind=err.kind)
 
 
 def _ports(federation: Federation, name: str, ready: Ready) -> Iterator[Finding]:

@@ -94,9 +94,10 @@ class _Run:
     ) -> None:
         self.folder, self.federation, self.on_step = folder, federation, on_step
         self.chosen = sorted(set(chosen) & set(enabled), key=order_of)
-        ends = {end for need in needs(federation, self.chosen, enabled) for end in (need.source, need.target)}
+        wanted = needs(federation, self.chosen, sorted(enabled, key=order_of))
+        ends = {end for need in wanted for end in (need.source, need.target)}
         self.members = sorted({*self.chosen, *ends}, key=order_of)
-        self.wanted = rounds(needs(federation, self.chosen, self.members), self.members, WIDTH)
+        self.rounds = rounds(wanted, self.members, WIDTH)
         self.id = secrets.token_hex(8)
         self.sightings: dict[str, Sighting] = {}
         self.ready: dict[str, Ready] = {}
@@ -113,8 +114,8 @@ class _Run:
         try:
             # Side by side; why a node is not let in, the asking says best.
             await asyncio.gather(self._ask(), *(self._begin(name, room) for name in self.members))
-            for number, wanted in enumerate(self.wanted, 1):
-                self.on_step(f"round {number} of {len(self.wanted)}: {len(wanted)} ways")
+            for number, wanted in enumerate(self.rounds, 1):
+                self.on_step(f"round {number} of {len(self.rounds)}: {len(wanted)} ways")
                 await self._round(wanted)
         finally:
             for reader in self.readers:
@@ -168,7 +169,7 @@ class _Run:
         return {
             "run": self.id,
             # Then it ends by itself, should the pusher be cut off in a way that no connection tells.
-            "seconds": round(REST + START * starts + ROUND * len(self.wanted)),
+            "seconds": round(REST + START * starts + ROUND * len(self.rounds)),
             "listen": [[way.protocol, way.port] for way in ways],
             "free": [["tcp", port] for port in published(self.federation, name)],
         }
