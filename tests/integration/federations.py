@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +91,18 @@ def wish(name: str, node: Any, **changes: Any) -> dict[str, Any]:
         **changes,
     }
     return {key: value for key, value in row.items() if value is not None}
+
+
+@contextmanager
+def unlocked(lab: Any, *nodes: str) -> Iterator[FederationUnderTest]:
+    """Give a federation of some of the lab's nodes, unlocked until the end."""
+    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
+        federation = FederationUnderTest(Path(name))
+        for node in nodes:
+            lab.node(node).forget()
+        federation.configure({node: wish(node, lab.node(node)) for node in nodes})
+        federation.cli("vault", "unlock")
+        try:
+            yield federation
+        finally:
+            federation.cli("vault", "lock")

@@ -3,12 +3,10 @@
 import json
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pexpect
 import pytest
-from integration.federations import BIN, FederationUnderTest, wish
+from integration.federations import BIN, unlocked
 
 pytestmark = pytest.mark.lab
 
@@ -16,18 +14,12 @@ pytestmark = pytest.mark.lab
 @pytest.fixture(scope="module")
 def brain(lab):
     """A federation of ms and wk1, unlocked; wk1 has its own hostname again afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
-        federation = FederationUnderTest(Path(name))
-        for node in ("ms", "wk1"):
-            lab.node(node).forget()
-        federation.configure({node: wish(node, lab.node(node)) for node in ("ms", "wk1")})
-        federation.cli("vault", "unlock")
+    with unlocked(lab, "ms", "wk1") as federation:
         before = federation.federation.nodes["wk1"].hostname
         try:
             yield federation
         finally:
             federation.cli("node", "rename", "wk1", before, "--yes")
-            federation.cli("vault", "lock")
 
 
 def findings(done):

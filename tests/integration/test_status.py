@@ -5,14 +5,12 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from integration.federations import BIN, FederationUnderTest, wish
+from integration.federations import BIN, unlocked
 from mip_salt.vault.masters import control_path
 from waiting import until
 
@@ -22,17 +20,9 @@ pytestmark = pytest.mark.lab
 @pytest.fixture(scope="module")
 def brain(lab):
     """A federation of ms and wk1, unlocked, each seen once."""
-    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
-        federation = FederationUnderTest(Path(name))
-        for node in ("ms", "wk1"):
-            lab.node(node).forget()
-        federation.configure({node: wish(node, lab.node(node)) for node in ("ms", "wk1")})
-        federation.cli("vault", "unlock")
-        try:
-            assert federation.cli("status").returncode == 0
-            yield federation
-        finally:
-            federation.cli("vault", "lock")
+    with unlocked(lab, "ms", "wk1") as federation:
+        assert federation.cli("status").returncode == 0
+        yield federation
 
 
 def rows_of(done):

@@ -6,30 +6,13 @@ from typing import Any
 
 import pytest
 from mip_salt.federation.model import Federation
-from mip_salt.federation.seen import Disk, Sighting, now
+from mip_salt.federation.seen import Disk, Sighting
 from mip_salt.workflows.findings import Finding, Level, exit_code, findings, troubles, version_of
+from unit.sightings import GIB, WELL
 
-GIB = 1024 * 1024
 FEDERATION = Federation.model_validate(
     {"federation": "brain", "nodes": {"wk1": {"role": "worker", "address": "10.0.0.2", "hostname": "brain-wk1"}}}
 )
-WELL: dict[str, Any] = {
-    "at": now(),
-    "hostname": "brain-wk1",
-    "os": "Debian GNU/Linux 12 (bookworm)",
-    "arch": "x86_64",
-    "cpus": 2,
-    "memory": 1024,
-    "python": "3.11.2",
-    "sudo": "nopasswd",
-    "kernel": "6.1.0",
-    "uptime": 10.0,
-    "engine": "running",
-    "engine_version": "26.1.5+dfsg1",
-    "synced": True,
-    "skew": 0.01,
-    "disks": {path: Disk(size=100 * GIB, free=50 * GIB) for path in ("/", "/var/tmp", "/data/brain")},
-}
 
 
 def found(what: str, **changes: Any) -> Finding:
