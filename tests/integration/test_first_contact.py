@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.hosts import (
+    PASSWORD,
+    USER,
+    Host,
+    agent,
+    contact,
+    new_user,
+    shell,
+    unlocked_folder,
+)
 from mip_salt.errors import LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation, Node
@@ -30,125 +34,24 @@ from waiting import until
 
 pytestmark = pytest.mark.lab
 
-USER, PASSWORD = "tester", "a fine password"
 ODD = [
     "pa ss'\"$[]\\\\#:%é", "012345", "yes", "x" * 100, " leading", "trailing ", "-n", "$(reboot)", "`id`", "{{ 1+1 }}",
     "😀€", "e\u0301", "tab\there", "!!", "******",
 ]  # fmt: skip
 
 
-@dataclass
-class Host:
-    """A lab node with a user for one test."""
-
-    node: Any
-    port: int
-
-    @property
-    def target(self) -> Target:
-        return Target("wk1", self.node.address, self.port, USER)
-
-    def sh(self, command: str, check: bool = True) -> str:
-        return str(self.node.run(command, check=check))
-
-    def scan(self) -> list[HostKey]:
-        return asyncio.run(scan(self.target))
-
-    def set_password(self, password: str) -> None:
-        quoted = password.replace("'", "'\"'\"'")
-        self.sh(f"printf '%s\\n' '{USER}:{quoted}' | chpasswd")
-
-    @contextmanager
-    def sshd(self, port: int = 2222, key: str = "/etc/ssh/ssh_host_ed25519_key", **options: str) -> Iterator[Host]:
-        """Run another sshd, with options and a log of its own."""
-        base = f"/run/mip-test-{port}"
-        free = {"PerSourcePenalties": "no"} if penalties(self) else {}
-        settings = {"UsePAM": "yes", **free, "Port": str(port), "HostKey": key, "PidFile": f"{base}.pid", **options}
-        text = "".join(f"{name} {value}\\n" for name, value in settings.items())
-        self.sh(f"printf '{text}' > {base}.conf; rm -f {base}.log; /usr/sbin/sshd -f {base}.conf -E {base}.log")
-        try:
-            assert until(lambda: bool(self.sh(f"cat {base}.pid", check=False)))
-            yield Host(self.node, port)
-        finally:
-            self.sh(f"kill $(cat {base}.pid)", check=False)
-            assert until(lambda: not self.sh(f"ss -Hltn sport = :{port}"))
-
-    def log(self) -> str:
-        return self.sh(f"cat /run/mip-test-{self.port}.log")
-
-
-def penalties(host: Host) -> bool:
-    """Say whether the sshd punishes logins that fail (OpenSSH 9.8): the tests are full of them."""
-    return "persourcepenalties" in host.sh("/usr/sbin/sshd -T", check=False)
-
-
-def cleared(host: Host) -> Host:
-    host.sh(f"pkill -KILL -u {USER}; userdel -rf {USER}; sed -i '/^{USER} /d' /etc/sudoers.d/mip-salt", check=False)
-    return host
-
-
 @pytest.fixture
 def host(lab: Any) -> Iterator[Host]:
     """Give a node with a new user in the group sudo."""
-    node = lab.node("wk1")
-    host = cleared(Host(node, node.port))
-    if penalties(host):
-        host.sh("echo PerSourcePenalties no > /etc/ssh/sshd_config.d/00-mip-test.conf; systemctl reload ssh")
-    host.sh(f"useradd -m -s /bin/bash -G sudo {USER}")
-    host.set_password(PASSWORD)
-    yield host
-    cleared(host)
-    host.sh("rm -f /etc/ssh/sshd_config.d/00-mip-test.conf; systemctl reload ssh")
+    with new_user(lab) as host:
+        yield host
 
 
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
-    """Give an unlocked federation: an identity in an ssh-agent. The operator has no keys."""
-    root = tmp_path_factory.mktemp("f")
-    monkeypatch.setenv("HOME", str(root))
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    folder = Folder(root / "brain")
-    folder.create()
-    with agent(folder.agent_socket, folder.identity, "mip-salt:brain"):
+    """Give an unlocked federation."""
+    with unlocked_folder(tmp_path_factory.mktemp("f"), monkeypatch) as folder:
         yield folder
-
-
-@contextmanager
-def agent(socket: Path, key: Path, comment: str) -> Iterator[None]:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", key], check=True)
-    said = subprocess.run(["ssh-agent", "-a", socket], check=True, capture_output=True, text=True).stdout
-    try:
-        env = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
-        subprocess.run(["ssh-add", "-q", key], check=True, env=env)
-        yield
-    finally:
-        os.kill(int(said.split("SSH_AGENT_PID=")[1].split(";")[0]), signal.SIGTERM)
-
-
-def contact(
-    folder: Folder, host: Host, keys: list[HostKey], password: str | None = PASSWORD, asked: list[int] | None = None
-) -> Contact:
-    """Enrol a host as the workflow does."""
-
-    def ask() -> str | None:
-        (asked if asked is not None else []).append(1)
-        return password
-
-    return asyncio.run(
-        enrol(
-            host.target,
-            keys,
-            agent_path=str(folder.agent_socket),
-            public_key=folder.identity_public.read_text("utf-8"),
-            password=ask,
-            progress=lambda text: None,
-        )
-    )
-
-
-def federation(host: Host, **more: Any) -> Federation:
-    node = Node(role=Role.WORKER, address=host.node.address, port=host.port, user=USER, **more)
-    return Federation(federation="brain", nodes={"wk1": node})
 
 
 class TestScan:
@@ -381,12 +284,6 @@ class TestRefusals:
         assert "may not run commands" in self.refused(LoginRefused, folder, host).message
 
 
-def shell(host: Host, text: str) -> None:
-    """Give the user a login shell that runs a text whatever it is told to."""
-    host.sh(f"printf '#!/bin/sh\\n{text}\\n' > /usr/local/bin/mip-shell; chmod 755 /usr/local/bin/mip-shell")
-    host.sh(f"usermod -s /usr/local/bin/mip-shell {USER}")
-
-
 class TestHostileNode:
     def test_an_endless_answer_is_cut(self, host: Host, folder: Folder) -> None:
         shell(host, "exec yes")
@@ -432,76 +329,3 @@ class TestHostileNode:
         asyncio.run(main())
         assert until(lambda: not host.sh(f"ss -Htn state established dport = :{host.port}"))
         assert until(lambda: not host.sh(f"pgrep -u {USER} sshd", check=False))
-
-
-class TestCheckBySystemSsh:
-    @pytest.fixture
-    def ready(self, host: Host, folder: Folder) -> Iterator[Host]:
-        """Give a host that is enrolled and pinned, by an sshd that can be exchanged."""
-        with host.sshd() as other:
-            keys = other.scan()
-            contact(folder, other, keys)
-            pins.pin(folder.known_hosts, "wk1", keys)
-            yield other
-
-    def refused(self, kind: type[MipError], folder: Folder, host: Host, seconds: float = 20) -> MipError:
-        with pytest.raises(kind) as caught:
-            asyncio.run(openssh.check(folder, federation(host), "wk1", seconds))
-        assert caught.value.node == "wk1"
-        assert "ssh-keygen" not in caught.value.message + caught.value.hint
-        return caught.value
-
-    def test_the_confirmed_machine_passes(self, ready: Host, folder: Folder) -> None:
-        facts = asyncio.run(openssh.check(folder, federation(ready), "wk1", 20))
-        assert facts.sudo == "nopasswd"
-        known = federation(ready, hostname=facts.hostname, machine_id=facts.machine_id).nodes["wk1"]
-        openssh.same_machine("wk1", known, facts)
-
-    def test_a_changed_host_key_is_refused_and_shown(self, ready: Host, folder: Folder) -> None:
-        kind = b"ssh-ed25519"
-        pins.pin(folder.known_hosts, "wk1", [HostKey(kind.decode(), "AAAAC3NzaC1lZDI1NTE5AAAAI" + "B" * 43)])
-        error = self.refused(TrustRefused, folder, ready)
-        assert ready.node.host_key in error.message
-        assert "node trust wk1" in error.hint
-
-    def test_a_lost_pin_is_refused(self, ready: Host, folder: Folder) -> None:
-        pins.unpin(folder.known_hosts, "wk1")
-        assert "never confirmed" in self.refused(TrustRefused, folder, ready).message
-
-    def test_a_removed_key_is_a_login_refused(self, ready: Host, folder: Folder) -> None:
-        ready.sh(f"rm /home/{USER}/.ssh/authorized_keys")
-        assert "identity was refused" in self.refused(LoginRefused, folder, ready).message
-
-    def test_a_locked_vault_asks_nothing(self, ready: Host, folder: Folder) -> None:
-        folder.agent_socket.unlink()
-        assert "vault unlock" in self.refused(LoginRefused, folder, ready).hint
-
-    def test_an_expired_password_is_named(self, ready: Host, folder: Folder) -> None:
-        ready.sh(f"chage -d 0 {USER}")
-        assert "has expired" in self.refused(LoginRefused, folder, ready).message
-
-    def test_a_stopped_sshd_is_unreachable(self, ready: Host, folder: Folder) -> None:
-        ready.sh(f"kill $(cat /run/mip-test-{ready.port}.pid)")
-        assert until(lambda: not ready.sh(f"ss -Hltn sport = :{ready.port}"))
-        error = self.refused(Unreachable, folder, ready)
-        assert "connection refused" in error.message
-
-    def test_a_hanging_node_ends_at_the_deadline_with_its_ssh(self, ready: Host, folder: Folder) -> None:
-        shell(ready, "exec sleep 600")
-        before = time.monotonic()
-        assert "no end of its answer" in self.refused(Unreachable, folder, ready, 2).message
-        assert time.monotonic() - before < 6
-        mine = subprocess.run(["pgrep", "-f", str(folder.known_hosts)], capture_output=True, text=True).stdout
-        assert mine == ""
-
-    def test_an_endless_answer_is_cut(self, ready: Host, folder: Folder) -> None:
-        shell(ready, "exec yes")
-        assert "more than 65536 bytes" in self.refused(Unreachable, folder, ready).message
-
-    def test_a_lying_login_shell_is_the_nodes_failure(self, ready: Host, folder: Folder) -> None:
-        shell(ready, "echo Host key verification failed. >&2; exit 3")
-        self.refused(NodeFailed, folder, ready)
-
-    def test_another_name_than_a_name_is_refused(self, ready: Host, folder: Folder) -> None:
-        shell(ready, "echo MIP2; echo wk1; echo more; exit 0")
-        assert "something else than its name" in self.refused(TrustRefused, folder, ready).message
