@@ -8,13 +8,13 @@ the compose file, which nothing else does the same way; everything else is asked
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import shutil
 import subprocess
 import time
 import unicodedata
-import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -212,7 +212,7 @@ def health(url: str = "http://127.0.0.1:9090") -> dict[str, Any]:
         active = told["active_nodes"]
         # exareme itself joins the names to one text (read, 24.5.1: health_check_lib.py).
         names = active.split(",") if isinstance(active, str) else [str(one) for one in active]
-    except (OSError, urllib.error.URLError, ValueError, KeyError, TypeError) as err:
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as err:
         return {"active": [], "why": _clean(f"{url} does not answer as exareme does: {getattr(err, 'reason', err)}")}
     return {"active": sorted(_clean(one.strip(), 80) for one in names if one.strip()), "why": ""}
 

@@ -7,6 +7,7 @@ redirection, which here may lead to a name that only browsers know.
 
 from __future__ import annotations
 
+import http.client
 import unicodedata
 import urllib.error
 import urllib.request
@@ -41,6 +42,8 @@ def ask(url: str, seconds: float = 5) -> dict[str, Any]:
             return {"status": answer.status, "why": ""}
     except urllib.error.HTTPError as err:
         return {"status": err.code, "why": ""}
+    except http.client.HTTPException:
+        return {"status": 0, "why": "what answers is no web server"}
     except (OSError, ValueError) as err:
         return {"status": 0, "why": _clean(str(getattr(err, "reason", err)))}
 

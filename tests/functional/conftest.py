@@ -4,7 +4,9 @@ import copy
 import os
 import pwd
 import shutil
+import socketserver
 import tempfile
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -104,3 +106,19 @@ def tree(loaded, tmp_path):
 
     highstate.own = own
     return highstate
+
+
+@pytest.fixture
+def no_web_server():
+    """The URL of what answers as sshd does."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(4096)
+            self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()

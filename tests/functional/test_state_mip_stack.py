@@ -242,6 +242,12 @@ def test_an_answer_that_is_none_of_exaremes_is_a_failure(states, master, said):
     assert "does not answer as exareme does" in ret.comment
 
 
+def test_what_is_no_web_server_is_a_failure_too(states, engine, no_web_server):
+    ret = states.healthy(name=no_web_server, nodes=["brain-ms"], timeout=0)
+    assert ret.result is False
+    assert "does not answer as exareme does" in ret.comment
+
+
 def test_a_trial_of_health_waits_for_nothing(states, master):
     ret = states.healthy(name=master.url, nodes=["brain-wk2"], test=True)
     assert (ret.result, list(ret.changes)) == (None, ["takes part"])

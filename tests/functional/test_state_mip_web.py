@@ -41,3 +41,9 @@ def test_one_that_does_not_answer_is_a_failure_and_in_a_trial_what_would_be_wait
     states = node.loaders.states.mip_web
     assert "Connection refused" in states.answers(name="http://127.0.0.1:1/", timeout=0).comment
     assert states.answers(name="http://127.0.0.1:1/", test=True).result is None
+
+
+def test_what_is_no_web_server_is_a_failure_that_says_so(node, no_web_server):
+    ret = node.loaders.states.mip_web.answers(name=no_web_server, timeout=0)
+    assert (ret.result, ret.changes) == (False, {})
+    assert "what answers is no web server" in ret.comment
