@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
 
 NETWORK = "mip-federation"
 
@@ -53,7 +56,7 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
     return {"mip": told}
 
 
-def _swarm(federation: Any, minion_id: str) -> dict[str, Any]:
+def _swarm(federation: Federation, minion_id: str) -> dict[str, Any]:
     master = federation.nodes.get("ms")
     network = ipaddress.IPv4Network(federation.settings.swarm.subnet)
     return {
@@ -68,7 +71,7 @@ def _swarm(federation: Any, minion_id: str) -> dict[str, Any]:
     }
 
 
-def _stacks(federation: Any, exareme: str) -> list[dict[str, Any]]:
+def _stacks(federation: Federation, exareme: str) -> list[dict[str, Any]]:
     """Return a stack for each node that exareme runs on: what it is called, its compose file and its variables.
 
     Those are the incumbent's to the letter, so that what it deployed is adopted without a restart. A node whose
