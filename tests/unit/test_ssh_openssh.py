@@ -86,5 +86,6 @@ def test_no_agent_and_no_askpass_of_the_operators_reach_ssh(
 ) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/somewhere")
     monkeypatch.setenv("SSH_ASKPASS", "/somewhere")
-    with pytest.raises(NodeFailed, match="none none"):
-        ask("echo ${SSH_AUTH_SOCK:-none} ${SSH_ASKPASS:-none}; exit 1")
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
+    with pytest.raises(NodeFailed, match="none none none"):
+        ask("echo ${SSH_AUTH_SOCK:-none} ${SSH_ASKPASS:-none} ${SSH_ASKPASS_REQUIRE:-none}; exit 1")

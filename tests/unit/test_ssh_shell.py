@@ -91,7 +91,8 @@ def test_the_exit_code_is_the_commands(script: str, code: int) -> None:
 def test_no_agent_and_no_askpass_of_the_operators_reach_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", "/somewhere")
     monkeypatch.setenv("SSH_ASKPASS", "/somewhere")
-    assert run_shell(["sh", "-c", 'test -z "$SSH_AUTH_SOCK$SSH_ASKPASS"']) == 0
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
+    assert run_shell(["sh", "-c", 'test -z "$SSH_AUTH_SOCK$SSH_ASKPASS$SSH_ASKPASS_REQUIRE"']) == 0
 
 
 def test_a_missing_ssh_names_its_package() -> None:
