@@ -6,10 +6,8 @@ import json
 import os
 import sys
 import unicodedata
-from pathlib import Path
 from types import SimpleNamespace
 
-import pexpect
 import pytest
 import yaml
 from mip_salt.commands.context import Request
@@ -17,9 +15,8 @@ from mip_salt.main import run
 from mip_salt.questions.passphrase import NEW_VARIABLE, VARIABLE
 from mip_salt.vault import agent, session
 from mip_salt.vault.keyring import Vault
+from unit.vault_folders import NEW, assert_closed, journal, read
 from vaults import KEPT, MACHINES, PASSPHRASE, SECRETS, Answers, copy_of, entry_of, short_folder
-
-NEW = "an entirely new one €"
 
 
 def commands(folder, monkeypatch, capsys):
@@ -53,19 +50,6 @@ def shared(made_once):
 def look(shared, monkeypatch, capsys):
     """Run `mip-salt vault …` on the shared one."""
     return commands(shared, monkeypatch, capsys)
-
-
-def read(folder, name, passphrase=PASSPHRASE):
-    with session.open_session(folder, Answers(passphrase)) as vault:
-        return vault.read(name)
-
-
-def journal(folder):
-    return [json.loads(line) for line in (folder.log / "journal").read_text().splitlines()]
-
-
-def assert_closed(folder):
-    assert session.status(folder) == session.VaultStatus(True, False, False, ["ms", "wk1", "wk2"])
 
 
 class TestUnlockAndLock:
@@ -295,60 +279,3 @@ class TestPasswd:
         vault("passwd", new=NEW)
         assert VARIABLE not in os.environ
         assert NEW_VARIABLE not in os.environ
-
-
-def at_a_terminal(folder, *words, **environ):
-    env = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "COLUMNS": "200", **environ}
-    call = ["-m", "mip_salt", "--root", str(folder.path.parent), "-f", "brain", "vault", *words]
-    return pexpect.spawn(sys.executable, call, env=env, encoding="utf-8", timeout=30, dimensions=(40, 200))
-
-
-def ended(child):
-    child.expect(pexpect.EOF)
-    child.close()
-    return child.exitstatus
-
-
-def test_at_a_terminal_nothing_typed_is_shown(brain):
-    child = at_a_terminal(brain, "set", "wk1", "pillar.db.password")
-    seen = io.StringIO()
-    child.logfile_read = seen
-    child.expect("Passphrase of the vault of brain: ")
-    child.sendline("not this one")
-    child.expect("Wrong passphrase .1 of 3.*Passphrase of the vault of brain: ")
-    child.sendline(PASSPHRASE)
-    child.expect("Value of pillar.db.password in wk1: ")
-    child.sendline("hunter2 é")
-    assert ended(child) == 0
-    assert not [word for word in ("not this one", PASSPHRASE, "hunter2") if word in seen.getvalue()]
-    assert read(brain, "wk1").pillar["db"]["password"] == "hunter2 é"
-
-
-def test_at_a_terminal_the_new_passphrase_is_asked_for_twice(brain):
-    child = at_a_terminal(brain, "passwd")
-    child.expect("Passphrase of the vault of brain: ")
-    child.sendline(PASSPHRASE)
-    child.expect("New passphrase: ")
-    child.sendline("short")
-    child.expect("needs 12.*New passphrase: ")
-    child.sendline(NEW)
-    child.expect("The same again: ")
-    child.sendline("short")
-    child.expect("These two differ.*New passphrase: ")
-    child.sendline(NEW)
-    child.expect("The same again: ")
-    child.sendline(NEW)
-    assert ended(child) == 0
-    assert read(brain, "wk1", NEW) == entry_of("wk1")
-
-
-def test_ctrl_c_at_the_new_passphrase_is_130_and_the_old_one_holds(brain):
-    session.unlock_for_good(brain, Answers())
-    child = at_a_terminal(brain, "passwd", **{VARIABLE: PASSPHRASE})
-    child.expect("New passphrase: ")
-    child.sendintr()
-    assert ended(child) == 130
-    assert_closed(brain)
-    assert read(brain, "wk1") == entry_of("wk1")
-    assert journal(brain)[-1]["result"] == "interrupted"
-    assert Path(brain.gnupg / "private-keys-v1.d").is_dir()
