@@ -100,7 +100,7 @@ def deploy(name: str, compose: str, env: dict[str, str], resolve: str = "changed
 
         salt-ssh ms mip_stack.deploy brain-ms /opt/mip/Compose-Files/docker-compose-master.yml '{}'
     """
-    if not check(name, compose, env) and resolve != "always":
+    if resolve != "always" and not check(name, compose, env):
         return {}
     text = _read(compose)
     told, digest, before = _compose(text, compose), _digest(text, env), _services(name)
@@ -317,9 +317,12 @@ def _hash(data: Any) -> str:
 def _read(compose: str) -> str:
     try:
         with open(compose, encoding="utf-8") as source:
-            return source.read(MAX_COMPOSE)
+            text = source.read(MAX_COMPOSE + 1)
     except (OSError, ValueError) as err:
         raise CommandExecutionError(f"{compose}: {getattr(err, 'strerror', None) or 'is no text'}") from err
+    if len(text) > MAX_COMPOSE:
+        raise CommandExecutionError(f"{compose} is too large for a compose file")
+    return text
 
 
 def _compose(text: str, path: str) -> dict[str, Any]:

@@ -137,6 +137,13 @@ def test_a_file_that_is_no_compose_file_is_a_failure(deployed, compose, engine, 
     assert (ret.result, ret.changes, engine.changing) == (False, {}, [])
 
 
+def test_a_file_that_is_too_large_is_refused_and_not_judged_by_its_beginning(deployed, compose, engine):
+    compose.write_text(COMPOSE + "#" * (1 << 20))
+    ret = deployed()
+    assert (ret.result, ret.changes, engine.changing) == (False, {}, [])
+    assert "too large for a compose file" in ret.comment
+
+
 def test_a_hostname_with_dots_is_refused(states, engine, compose):
     for test in (True, False):
         ret = states.deployed(name="ms.brain.ch", compose=str(compose), env=ENV, test=test)
