@@ -88,6 +88,12 @@ def test_no_python_lies_in_salt():
     assert list((PACKAGE.parents[1] / "salt").rglob("*.py")) == []
 
 
+def test_no_two_files_of_tests_share_a_name():
+    """Else pytest collects one of them alone, whenever both are asked for at once."""
+    names = sorted(path.name for path in Path(__file__).parents[1].rglob("test_*.py"))
+    assert names == sorted(set(names))
+
+
 def test_the_page_of_the_house_lists_the_floors_as_they_are():
     page = (PACKAGE.parents[1] / "docs" / "house.md").read_text("utf-8")
     tree = page.partition("cli/mip_salt/")[2].partition("\n    salt/")[0]

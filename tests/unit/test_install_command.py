@@ -204,6 +204,7 @@ def test_a_stick_installs_without_any_other_source(mip_salt, sources, tmp_path):
         names = stick.getnames()
         assert names[:5] == ["README.txt", "mip-deployment.bundle", "exareme.bundle", "thin.tgz", "node-wheels"]
         assert {name.split("/")[0] for name in names[5:]} == {"node-wheels"}
+        assert len([name for name in names[5:] if name.endswith(".whl")]) == len(names[5:]) == len(pins())
         assert b"mip-salt -f F install --from stick.tar" in stick.extractfile("README.txt").read()
 
 
