@@ -81,6 +81,11 @@ def test_a_command_that_is_told_goes_where_this_one_went(tmp_path):
     assert "one: mip-salt -f NAME configure" in mip_salt("federation", "list", MIP_SALT_ROOT=str(root)).stderr
 
 
+def test_a_firewall_request_is_about_one_node_alone(tmp_path):
+    done = mip_salt("--root", str(tmp_path), "-f", "x", "check", "--request", "wk1", "--node", "wk2")
+    assert (done.returncode, "Leave --node out" in done.stderr) == (2, True)
+
+
 def test_no_federation_is_not_an_error_to_list(tmp_path):
     done = mip_salt("federation", "list", "--root", str(tmp_path))
     assert done.returncode == 0

@@ -48,3 +48,12 @@ def test_what_pip_cannot_build_is_told_with_the_way_without_it(tiny, tmp_path):
     with pytest.raises(Unreachable, match="pip cannot make the wheels") as told:
         stick._wheels(tmp_path / "wheelhouse")
     assert "--no-wheelhouse" in told.value.hint
+    assert "checkout" not in told.value.hint
+
+
+def test_an_installed_mip_salt_that_no_index_has_is_told_where_wheels_can_be_made(tiny, tmp_path, monkeypatch):
+    (tiny / "pyproject.toml").unlink()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(Unreachable) as told:
+        stick._wheels(tmp_path / "wheelhouse")
+    assert "installed from a checkout: pip install -e" in told.value.hint

@@ -46,6 +46,8 @@ def check(request: Request, nodes: tuple[str, ...], requested: str | None) -> in
     from mip_salt.workflows.preflight.report import report_of
     from mip_salt.workflows.preflight.run import try_ways
 
+    if requested and nodes:
+        raise UsageError("--request is about one node, and tries nothing", hint="Leave --node out.")
     folder, terminal = request.folder(), request.terminal
     folder.check_private()
     federation = load(folder)

@@ -147,11 +147,14 @@ def _readme(file: Path, pair: Pair, options: str, *, wheels: bool) -> str:
 def _wheels(into: Path, tell: Callable[[Progress], None] = quiet) -> None:
     """Build mip-salt and all it needs as wheels, by pip as this machine has configured it."""
     root = data_root()
-    what = str(root) if (root / "pyproject.toml").is_file() else f"mip-salt=={__version__}"
+    checkout = (root / "pyproject.toml").is_file()
+    what = str(root) if checkout else f"mip-salt=={__version__}"
     call = [sys.executable, "-m", "pip", "wheel", "--no-input", "--progress-bar=off", "--wheel-dir", str(into), what]
     # A passphrase for the vault may stand in our environment.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MIP_SALT_")}
     leave_out = "Mend that, or leave the wheels out: --no-wheelhouse"
+    if not checkout:
+        leave_out += "\nWhere no index has mip-salt, run this by one that was installed from a checkout: pip install -e"
     said: deque[str] = deque(maxlen=MAX_SAID)
     with subprocess.Popen(
         call,
