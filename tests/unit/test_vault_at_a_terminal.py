@@ -1,27 +1,13 @@
 """`mip-salt vault …` at a terminal: what is typed there is asked for, and not shown."""
 
 import io
-import os
-import sys
 from pathlib import Path
 
-import pexpect
 from mip_salt.questions.passphrase import VARIABLE
 from mip_salt.vault import session
+from unit.terminals import at_a_terminal, ended
 from unit.vault_folders import NEW, assert_closed, journal, read
 from vaults import PASSPHRASE, Answers, entry_of
-
-
-def at_a_terminal(folder, *words, **environ):
-    env = {"PATH": os.environ["PATH"], "TERM": "xterm", "LC_ALL": "C.UTF-8", "COLUMNS": "200", **environ}
-    call = ["-m", "mip_salt", "--root", str(folder.path.parent), "-f", "brain", "vault", *words]
-    return pexpect.spawn(sys.executable, call, env=env, encoding="utf-8", timeout=30, dimensions=(40, 200))
-
-
-def ended(child):
-    child.expect(pexpect.EOF)
-    child.close()
-    return child.exitstatus
 
 
 def test_at_a_terminal_nothing_typed_is_shown(brain):

@@ -12,7 +12,7 @@ from mip_salt.vault import session
 from mip_salt.workflows import private_text
 from mip_salt.workflows.private_text import edited, private_folder
 from mip_salt.workflows.vault import edit
-from test_vault_commands import at_a_terminal, ended
+from unit.terminals import at_a_terminal, ended
 from vaults import PASSPHRASE, SECRETS, Answers, entry_of
 
 MEMORY = [place for place in private_text._candidates() if private_text._is_memory(place)]
