@@ -1,5 +1,7 @@
 """What is checked, one session a concern; each runs in the environment that calls nox (`make` prepares it)."""
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "none"
@@ -24,12 +26,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test: fast ones first and side by side, then those on the lab's nodes; arguments after -- instead."""
+    """Run every test, or what the arguments after -- say.
+
+    Those on the lab's nodes run one after another, and mostly wait; the fast ones run beside them meanwhile.
+    """
     # Commands are started by the thousand: without byte code each would compile mip-salt anew.
     env = {"PYTHONDONTWRITEBYTECODE": ""}
-    fast = ["--numprocesses", "auto", "tests/unit", "tests/hostile", "tests/functional"]
-    for arguments in [session.posargs] if session.posargs else [fast, ["tests/integration"]]:
-        session.run("pytest", *arguments, env=env)
+    side_by_side = ["--numprocesses", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup"]
+    every = ["tests/integration", "tests/unit", "tests/hostile", "tests/functional"]
+    session.run("pytest", *(session.posargs or [*side_by_side, *every]), env=env)
 
 
 @nox.session
