@@ -24,7 +24,8 @@ HEALTH = f'python3 -c "{ASK.format(url="http://127.0.0.1:9090/mining/query/HEALT
 BACK_END = f'python3 -c "{ASK.format(url="http://127.0.0.1:8080/", data=None)}"'
 KEY = "SWMTKN-1-"
 # A whole key: what only its beginning is in is an engine's own program.
-LEFT = f"grep -rlaE '{KEY}[0-9a-z]{{20}}' /var/tmp /var/log /var/lib/mip-salt /var/cache /tmp /root /home /etc 2>/dev/null; true"
+PLACES = "/var/tmp /var/log /var/lib/mip-salt /var/cache /tmp /root /home /etc"
+LEFT = f"grep -rlaE '{KEY}[0-9a-z]{{20}}' {PLACES} 2>/dev/null; true"
 
 
 def everywhere(lab, cmd):
