@@ -8,8 +8,10 @@ import salt.client.ssh.state
 import salt.client.ssh.wrapper
 import salt.fileclient
 import salt.loader
+import salt.loader.lazy
 import salt.pillar
 import salt.state
+import salt.template
 import salt.utils.optsdict
 import salt.utils.state
 import salt.utils.thin
@@ -27,9 +29,11 @@ STANDS_ON = {
     salt.loader.grains: ["opts"],
     salt.loader.minion_mods: ["opts", "context", "utils"],
     salt.loader.ssh_wrapper: ["opts", "functions", "context"],
+    salt.loader.lazy.FilterDictWrapper: ["d", "suffix"],
     salt.loader.utils: ["opts"],
     salt.pillar.Pillar: ["opts", "grains", "minion_id", "saltenv"],
     salt.pillar.Pillar.compile_pillar: ["self"],
+    salt.pillar.Pillar.top_matches: ["self", "top"],
     salt.state.BaseHighState.compile_low_chunks: ["self", "context"],
     salt.state.BaseHighState.render_highstate: ["self", "matches", "context"],
     salt.state.State: ["opts"],
@@ -41,6 +45,7 @@ STANDS_ON = {
     salt.state.State.reconcile_extend: ["self", "high"],
     salt.state.State.requisite_in: ["self", "high"],
     salt.state.State.verify_high: ["self", "high"],
+    salt.template.compile_template_str: ["template", "renderers", "default", "blacklist", "whitelist"],
     salt.utils.state.check_result: ["running"],
     salt.utils.state.get_sls_opts: ["opts"],
     salt.utils.thin.get_tops: [],

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mip_salt.errors import MipError
 from mip_salt.federation.folder import Folder
-from mip_salt.remote.compile import ON_THE_PUSHER, RUNS, Compiler, States
+from mip_salt.remote.compile import ON_THE_PUSHER, RUNS, Compilation, States
 from mip_salt.remote.compilers import Compilers, Job
 from mip_salt.remote.connection import Connection, Lost
 from mip_salt.remote.frames import TooMuch, frame
@@ -41,6 +42,8 @@ class Question:
 
     pillar
         What states find in their pillar besides; it may be secret.
+    packed
+        Folder for archives of states' files, which many nodes of this run may need.
     """
 
     folder: Folder
@@ -50,6 +53,7 @@ class Question:
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     pillar: Mapping[str, Any] = field(repr=False)
+    packed: Path
 
     @property
     def compiles(self) -> bool:
@@ -167,20 +171,20 @@ def _made(node: Node, job: Job) -> Generator[None, Heard, Any]:
 
 def _compiled(question: Question, name: str, grains: dict[str, Any], desk: Desk) -> bytes | Answer:
     """Return the frames that let a node run its states, or what Salt said here."""
-    compiler = Compiler(
-        *question.pusher.salt,
+    compilation = Compilation(
+        question.pusher.compiler,
         name,
         grains,
         {"id": name, "role": str(question.federation.nodes[name].role)},
         lambda function, args, kwargs: _told(
             desk.ask({"function": function, "args": list(args), "kwargs": dict(kwargs)})
         ),
-        question.folder.tmp,
         question.pillar,
+        question.packed,
     )
     if question.function not in RUNS:
-        return {"raw": compiler.here(question.function, question.args, question.kwargs)}
-    made = compiler.states(question.function, question.args, question.kwargs)
+        return {"raw": compilation.here(question.function, question.args, question.kwargs)}
+    made = compilation.states(question.function, question.args, question.kwargs)
     return frame("F", made.files) + frame("S", made.body) if isinstance(made, States) else {"raw": made}
 
 

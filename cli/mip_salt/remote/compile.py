@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ RUNS = ("state.apply", "state.highstate", "state.sls")
 ONLY_BY_SALT = ("state.", "cp.", "saltcheck.", "mine.", "publish.", "ssh_pki.", "x509.", "cmd.script")
 # From the pusher's configuration, as salt-ssh takes them (read in 3008.3, client/ssh/__init__.py, run_wfunc).
 OURS = ("file_roots", "pillar_roots", "ext_pillar", "extension_modules", "module_dirs", "master_tops")
+ANY_NODE = "mip-salt-any-node"  # stands for an id, wherever Salt's options for a node have it
 NO_PILLAR, NO_STATES = 5, 1  # salt.defaults.exitcodes: EX_PILLAR_FAILURE, EX_STATE_COMPILER_ERROR
 
 Call = Callable[[str, Sequence[Any], Mapping[str, Any]], Any]
@@ -39,10 +41,57 @@ def refuse_foreign(function: str) -> None:
 
 
 class Compiler:
-    """One node's pillar and states.
+    """What compiles the nodes' pillar and states, as far as it is the same for all of them: made once, in one process.
 
     options, client
         Salt's options on the pusher, and its file client.
+    tmp
+        Folder for a file that says nothing secret.
+    """
+
+    def __init__(self, options: dict[str, Any], client: Any, tmp: Path) -> None:
+        from mip_salt.remote.salt_classes import NodePillar
+
+        self.options, self.client = options, client
+        self._minion = _minion(options, tmp)
+        self.pillar = NodePillar({**self._minion, **options})
+
+    def minion(self, node: str) -> dict[str, Any]:
+        """Return Salt's options for a node, as Salt there would have them; nothing that it says of itself is there."""
+        return {
+            name: value.replace(ANY_NODE, node) if isinstance(value, str) else value
+            for name, value in self._minion.items()
+        }
+
+
+def _minion(options: dict[str, Any], tmp: Path) -> dict[str, Any]:
+    import salt.config
+
+    config = tmp / "minion"
+    config.write_text(json.dumps({**minion_options(options, ANY_NODE), "root_dir": f"{SALT}/var"}))
+    minion = dict(salt.config.minion_config(str(config)))
+    config.unlink()
+    minion.update({name: options[name] for name in OURS})
+    if not minion["master_tops"]:
+        del minion["master_tops"]  # empty, it would make Salt load every module of that kind
+    return {
+        **minion,
+        "file_client": "local",
+        "__cli": "salt-call",
+        "__master_opts__": options,
+        "_caller_cachedir": options["cachedir"],
+        "_ssh_version": options["_ssh_version"],
+        "extra_filerefs": "",
+        "thin_dir": SALT,
+        "known_hosts_file": options.get("known_hosts_file"),
+    }
+
+
+class Compilation:
+    """One node's pillar and states, in a process that compiles nothing else.
+
+    compiler
+        What is the same for all nodes.
     node
         The node's id.
     grains
@@ -51,55 +100,34 @@ class Compiler:
         What the roster says of it, which wins.
     call
         Asks the node, for what Jinja wants to know of it.
-    tmp
-        Folder for a file that says nothing secret.
     pillar
         What its pillar holds besides.
+    packed
+        Folder in which nodes of the same run share archives of files.
     """
 
     def __init__(
         self,
-        options: dict[str, Any],
-        client: Any,
+        compiler: Compiler,
         node: str,
         grains: Mapping[str, Any],
         roster_grains: Mapping[str, Any],
         call: Call,
-        tmp: Path,
         pillar: Mapping[str, Any],
+        packed: Path,
     ) -> None:
-        import salt.config
         import salt.loader
         import salt.utils.dictupdate
 
-        from mip_salt.remote.salt_classes import asking, compiled_pillar
+        from mip_salt.remote.salt_classes import asking
 
-        self.options, self.node, self.client = options, node, client
-        self.context: dict[str, Any] = {"master_opts": options, "fileclient": self.client}
-        config = tmp / f"{node}.minion"
-        config.write_text(json.dumps({**minion_options(options, node), "root_dir": f"{SALT}/var"}))
-        self.minion = salt.config.minion_config(str(config))
-        config.unlink()
-        self.minion.update({name: options[name] for name in OURS})
-        if not self.minion["master_tops"]:
-            del self.minion["master_tops"]  # empty, it would make Salt load every module of that kind
-        self.minion.update(
-            {
-                "grains": {**grains, **roster_grains},
-                "file_client": "local",
-                "__cli": "salt-call",
-                "__master_opts__": options,
-                "_caller_cachedir": options["cachedir"],
-                "_ssh_version": options["_ssh_version"],
-                "extra_filerefs": "",
-                "thin_dir": SALT,
-                "known_hosts_file": options.get("known_hosts_file"),
-            }
-        )
-        found = compiled_pillar({**self.minion, **options}, self.minion["grains"], node)
+        self.node, self.client, self.packed = node, compiler.client, packed
+        self.context: dict[str, Any] = {"master_opts": compiler.options, "fileclient": self.client}
+        self.minion = {**compiler.minion(node), "grains": {**grains, **roster_grains}}
+        found = compiler.pillar.of(node, self.minion["grains"])
         self.pillar: dict[str, Any] = salt.utils.dictupdate.update(found, pillar)
         self.minion["pillar"] = self.pillar
-        self.functions = asking(self.minion, node, client, call)
+        self.functions = asking(self.minion, node, self.client, call)
         self.functions.wfuncs = salt.loader.ssh_wrapper(self.minion, self.functions, self.context)
 
     def here(self, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,13 +181,16 @@ class Compiler:
         return found
 
     def _files(self, chunks: Sequence[Any]) -> bytes:
-        """Return the archive of the files that states name; without the states themselves, which may hold secrets."""
+        """Return the archive of the files that states name; without the states themselves, which may hold secrets.
+
+        Nodes of one role name the same files: who is first packs them for all.
+        """
         import salt.client.ssh.state
 
         extra = self.context.get("_cp_extra_filerefs", "")
         named = salt.client.ssh.state.lowstate_file_refs(chunks, extra if isinstance(extra, str) else ",".join(extra))
-        packed = Path(salt.client.ssh.state.prep_trans_tar(self.client, [], named, None, self.node))
-        try:
-            return packed.read_bytes()
-        finally:
-            packed.unlink()
+        place = self.packed / f"{hashlib.sha256(json.dumps(named).encode()).hexdigest()}.tgz"
+        if not place.exists():
+            made = salt.client.ssh.state.prep_trans_tar(self.client, [], named, None, self.node)
+            Path(made).rename(place)
+        return place.read_bytes()

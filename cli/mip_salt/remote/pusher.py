@@ -11,6 +11,7 @@ from typing import Any
 
 from mip_salt.errors import LoginRefused, MipError
 from mip_salt.federation.folder import Folder
+from mip_salt.remote.compile import Compiler
 from mip_salt.remote.endings import who
 from mip_salt.remote.greeting import Greeting, learnt, remembered
 from mip_salt.remote.master import cache, load
@@ -33,15 +34,21 @@ class Pusher:
     @cached_property
     def salt(self) -> tuple[dict[str, Any], Any]:
         """Return Salt's options here, and its file client; Salt is imported now."""
-        from mip_salt.federation import document
+        return load(self.folder)
 
-        options = load(self.folder)
-        # What each process forked off would read anew; what is wrong with it, that one says.
+    @cached_property
+    def compiler(self) -> Compiler:
+        """Return what compiles for the nodes, in processes that are forked off with all that they would make anew."""
+        from mip_salt.federation import document
+        from mip_salt.versions import for_nodes  # noqa: F401 - a pillar of ours asks it
+
+        made = Compiler(*self.salt, self.folder.tmp)
+        # What is wrong with these, each process says.
         with suppress(MipError):
             document.load(self.folder)
             at_hand(self.folder)
         gc.freeze()  # a process forked off that looked through what is here already would have to copy it all
-        return options
+        return made
 
     def make_ready(self, connect: Callable[[], None], *, compiles: bool) -> None:
         """Connect to the first nodes, and have Salt here meanwhile: both take a third of a second.
@@ -62,7 +69,7 @@ class Pusher:
         if self._greeting:
             connect()
         if compiles:
-            self.salt  # noqa: B018 - from here on it is there
+            self.compiler  # noqa: B018 - from here on it is there
 
     def greet(self, node: str, *, lock: bool) -> bytes:
         """Return the first frames to a node, as of Greeting."""

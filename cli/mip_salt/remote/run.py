@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mip_salt.errors import UsageError
@@ -94,7 +96,10 @@ class Session:
                 )
         refuse_foreign(function)
         if nodes:
-            question = Question(self.folder, self.federation, self._pusher, function, args, kwargs or {}, pillar or {})
+            packed = Path(tempfile.mkdtemp(dir=self.folder.tmp))
+            question = Question(
+                self.folder, self.federation, self._pusher, function, args, kwargs or {}, pillar or {}, packed
+            )
             hear = Hear(on_start, on_tick, on_progress)
             yield from self._conversations.all(nodes, question, hear, last=last)
 

@@ -10,6 +10,7 @@ import salt.fileclient
 import salt.loader
 import salt.pillar
 import salt.state
+import salt.template
 from salt.client.ssh.wrapper import FunctionWrapper
 
 from mip_salt.remote.late import Late
@@ -17,10 +18,17 @@ from mip_salt.remote.late import Late
 Call = Callable[[str, Sequence[Any], Mapping[str, Any]], Any]
 
 
-class _Pillar(salt.pillar.Pillar):  # type: ignore[misc]
-    """A pillar that makes late what most pillars never ask: execution modules, and a client of the states' files."""
+class NodePillar(salt.pillar.Pillar):  # type: ignore[misc]
+    """A pillar that is made once, and then turned to a node in each process that is forked off.
 
-    def __init__(self, opts: Any, grains: Any, node: str, saltenv: str) -> None:
+    To make one Salt lists hundreds of files and loads a dozen modules, and all that differs between nodes are their
+    id and their grains. What most pillars never ask is made late: execution modules, and a client of the states' files.
+
+    opts
+        A node's, and over them the pusher's.
+    """
+
+    def __init__(self, opts: dict[str, Any]) -> None:
         functions = Late(
             lambda: salt.loader.minion_mods(
                 self.opts,
@@ -29,7 +37,29 @@ class _Pillar(salt.pillar.Pillar):  # type: ignore[misc]
                 pillar=self.pillar_data,
             )
         )
-        super().__init__(opts, grains, node, saltenv, functions=functions)
+        self._given = opts
+        super().__init__(opts, {}, "", opts.get("saltenv") or "base", functions=functions)
+        self._try_out()
+
+    def _try_out(self) -> None:
+        """Let everything load that a pillar is compiled by; what comes of it is nobody's."""
+        salt.template.compile_template_str("{{ none | json }}", self.rend, "jinja|yaml", [], [])
+        self.top_matches({"base": {"*": []}})
+        self.rend.get("mip_vault")
+        for name in [name for source in self.opts.get("ext_pillar", ()) for name in source]:
+            self.ext_pillars.get(name)
+
+    def of(self, node: str, grains: dict[str, Any]) -> dict[str, Any]:
+        """Return the pillar of a node; of one alone in one process."""
+        external = self.ext_pillars._dict
+        self.minion_id = node
+        self._given["grains"] = grains
+        self.opts.update(id=node, minion_id=node, grains=grains)
+        external.opts.update(minion_id=node, grains=grains)  # its id is the pusher's
+        for loader in (self.matchers, self.rend._dict, external):
+            loader.pack["__grains__"] = grains
+        found: dict[str, Any] = self.compile_pillar()
+        return found
 
 
 class _State(salt.client.ssh.state.SSHState):  # type: ignore[misc]
@@ -66,16 +96,6 @@ class _HighState(salt.client.ssh.state.SSHHighState):  # type: ignore[misc]
 
     def destroy(self) -> None:
         """Leave the file client alone."""
-
-
-def compiled_pillar(opts: Any, grains: Any, node: str) -> dict[str, Any]:
-    """Return a node's pillar.
-
-    opts
-        The pusher's, and what only the node has.
-    """
-    found: dict[str, Any] = _Pillar(opts, grains, node, opts.get("saltenv") or "base").compile_pillar()
-    return found
 
 
 def high_state(opts: Any, wrapper: Any, client: Any, context: Any, pillar: Any) -> Any:
