@@ -17,8 +17,9 @@ from mip_salt.lab.lab import Lab, default_folder
 from mip_salt.lab.requirements import require
 from mip_salt.vault.session import lock
 
-# Always the same folder: what is found in it was left by a killed session.
-FOLDER = Path("/var/lib/mip-salt-lab-test")
+# Always the same folder: what is found in it was left by a killed session. Sessions in namespaces of their own may each
+# name another.
+FOLDER = Path(os.environ.get("MIP_SALT_TEST_LAB") or "/var/lib/mip-salt-lab-test")
 LAST = ("test_releases.py", "test_lab.py")
 NODES = ("ms", "ui", "wk1", "wk2")
 HELD = Path("/run/mip-salt-lab-test.lock")
