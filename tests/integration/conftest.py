@@ -25,6 +25,7 @@ NODES = ("ms", "ui", "wk1", "wk2")
 HELD = Path("/run/mip-salt-lab-test.lock")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks which tests belong together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run last what takes the lab down; and let no test's time limit count what is made ready before it.
 
