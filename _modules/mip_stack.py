@@ -8,14 +8,12 @@ the compose file, which nothing else does the same way; everything else is asked
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import os
 import shutil
 import subprocess
 import time
 import unicodedata
-import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -33,9 +31,9 @@ NAMESPACE = "com.docker.stack.namespace"
 # What a service was deployed from, and what the engine made of it. A label of a service restarts no task (measured).
 LABEL = "org.mip-salt.deployed"
 PATH = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/sbin:/bin:/snap/bin"
-MAX_COMPOSE, MAX_ANSWER = 1 << 20, 1 << 20
-# Seconds for `docker stack deploy`, which asks a registry for what each image is; and for one health check.
-DEPLOY, CHECK = 300, 60
+MAX_COMPOSE = 1 << 20
+# Seconds for `docker stack deploy`, which asks a registry for what each image is.
+DEPLOY = 300
 # Seconds after which a task that no node was found for is tried anew: swarm itself may never do so, when its node is
 # available again (moby 31014, 32999; measured, 20.10).
 STUCK = 10
@@ -188,33 +186,6 @@ def wait(name: str, seconds: float) -> dict[str, Any]:
                     _update(service["ID"], _force)
                     anew.append(full)
         time.sleep(PAUSE)
-
-
-def health(url: str = "http://127.0.0.1:9090") -> dict[str, Any]:
-    """
-    Ask exareme's master which nodes take part: it asks each of them, over the federation's network.
-
-    url
-        Of its interface.
-
-    Returns ``active``, their names, and ``why`` there is no answer.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-ssh ms mip_stack.health
-    """
-    try:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{url}/mining/query/HEALTH_CHECK", b"", CHECK) as answer:
-            told = json.loads(answer.read(MAX_ANSWER))
-        active = told["active_nodes"]
-        # exareme itself joins the names to one text (read, 24.5.1: health_check_lib.py).
-        names = active.split(",") if isinstance(active, str) else [str(one) for one in active]
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as err:
-        return {"active": [], "why": _clean(f"{url} does not answer as exareme does: {getattr(err, 'reason', err)}")}
-    return {"active": sorted(_clean(one.strip(), 80) for one in names if one.strip()), "why": ""}
 
 
 def remove(name: str) -> list[str]:

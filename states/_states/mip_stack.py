@@ -4,7 +4,6 @@ Have a compose file run as a stack of the swarm; nothing is restarted that is ri
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     __opts__: dict[str, Any]
 
 __virtualname__ = "mip_stack"
-PAUSE = 1
 
 
 def __virtual__() -> str:
@@ -118,45 +116,6 @@ def running(name: str, timeout: float = 600) -> dict[str, Any]:
     return {**ret, "comment": f"{counts} after {timeout:g} s: {why}. {how}"}
 
 
-def healthy(name: str, nodes: list[str], timeout: float = 300) -> dict[str, Any]:
-    """
-    Have exareme's master itself say that nodes take part, and wait for it.
-
-    .. code-block:: yaml
-
-        mip-stacks-healthy:
-          mip_stack.healthy:
-            - name: http://127.0.0.1:9090
-            - nodes: [brain-ms, brain-wk1]
-
-    name
-        URL of the master's interface.
-
-    nodes
-        The hostnames that must take part; others may.
-
-    timeout
-        Seconds to wait: a worker takes part once its own first health check has passed. One whose stack does not run
-        is not waited for.
-    """
-    ret = _return(name)
-    end = time.monotonic() + (0 if __opts__["test"] else float(timeout))
-    while True:
-        found = __salt__["mip_stack.health"](name)
-        missing = sorted(set(nodes) - set(found["active"]))
-        if not missing:
-            return _ok(ret, f"Take part: {', '.join(found['active'])}.")
-        if time.monotonic() >= end or not any(_runs(node) for node in missing):
-            break
-        time.sleep(PAUSE)
-    why = found["why"] or f"missing: {', '.join(missing)}; there: {', '.join(found['active']) or 'nobody'}"
-    if __opts__["test"]:
-        ret["changes"] = {"takes part": {"old": ", ".join(found["active"]), "new": ", ".join(nodes)}}
-        return {**ret, "result": None, "comment": f"It would be waited for: {why}."}
-    how = "See, on the master: docker service ps HOSTNAME_exareme, docker service logs HOSTNAME_exareme"
-    return {**ret, "comment": f"Not all take part: {why}. {how}"}
-
-
 def absent(name: str) -> dict[str, Any]:
     """
     Have a stack's services not be there; networks, volumes and data stay.
@@ -182,15 +141,6 @@ def absent(name: str) -> dict[str, Any]:
     except CommandExecutionError as err:
         return {**ret, "changes": {}, "comment": f"The stack {name} is still there: {err}"}
     return _ok(ret, f"Removed: {', '.join(found)}.")
-
-
-def _runs(name: str) -> bool:
-    """Say whether a stack runs: then it may take part soon."""
-    try:
-        found = __salt__["mip_stack.waiting"](name)
-    except CommandExecutionError:
-        return False
-    return bool(found["wanted"] and found["running"] >= found["wanted"])
 
 
 def _return(name: str) -> dict[str, Any]:

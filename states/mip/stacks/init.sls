@@ -54,7 +54,7 @@ mip-stacks-{{ one['id'] }}-running:
       - mip_stack: mip-stacks-{{ one['id'] }}-deployed
 {% endfor %}
 mip-stacks-healthy:
-  mip_stack.healthy:
+  mip_exareme.healthy:
     - name: http://127.0.0.1:9090
     - nodes: {{ stack['stacks'] | selectattr('enabled') | map(attribute='hostname') | list | json }}
     - timeout: {{ wait['healthy'] }}
