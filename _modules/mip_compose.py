@@ -6,6 +6,7 @@ Runs on the node under Salt's thin: standard library and Salt only, Python 3.8 a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from urllib.parse import quote
 from salt.exceptions import CommandExecutionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     __salt__: dict[str, Callable[..., Any]]
 
@@ -70,7 +71,7 @@ def find() -> dict[str, str]:
     return {"command": "", "version": ""}
 
 
-def check(project: str, folder: str) -> dict[str, Any]:
+def check(project: str, folder: str, compose: str | None = None, env: str | None = None) -> dict[str, Any]:
     """
     Say which services of a project `compose up` would start or make anew.
 
@@ -79,6 +80,9 @@ def check(project: str, folder: str) -> dict[str, Any]:
 
     folder
         Where its docker-compose.yml and .env lie.
+
+    compose, env
+        The texts that these are still to get; else they are read.
 
     Returns ``old`` and ``new`` for each. One that ends by itself, and is started again only after a failure, is well
     when it has ended well.
@@ -91,7 +95,12 @@ def check(project: str, folder: str) -> dict[str, Any]:
     """
     have = containers(project)
     changes = {}
-    for line in _compose(project, folder, READ, "config", "--hash", "*").splitlines():
+    with contextlib.ExitStack() as held:
+        # The variables may be secret: they are in no file on a disk but their own.
+        of = [] if compose is None else ["-f", held.enter_context(_in_memory(compose)), "--project-directory", folder]
+        of += [] if env is None else ["--env-file", held.enter_context(_in_memory(env))]
+        hashes = _compose(project, folder, READ, "config", "--hash", "*", of=of)
+    for line in hashes.splitlines():
         service, _, wanted = line.strip().partition(" ")
         if not service or not wanted:
             continue
@@ -169,14 +178,27 @@ def containers(project: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: one["name"])
 
 
-def _compose(project: str, folder: str, deadline: float, *words: str) -> str:
-    """Run compose on a project; return what it prints."""
+@contextlib.contextmanager
+def _in_memory(text: str) -> Iterator[str]:
+    """Hold a text in memory, under a name by which root's other processes read it."""
+    held = os.memfd_create("mip-compose")
+    try:
+        with open(held, "wb", closefd=False) as file:
+            file.write(text.encode())
+        # Not /proc/self: `docker compose` passes no open file on to its plugin.
+        yield f"/proc/{os.getpid()}/fd/{held}"
+    finally:
+        os.close(held)
+
+
+def _compose(project: str, folder: str, deadline: float, *words: str, of: Sequence[str] = ()) -> str:
+    """Run compose on a project, or of other files than those in its folder; return what it prints."""
     found = find()
     if not found["command"]:
         raise CommandExecutionError("no compose runs on this node")
     try:
         done = subprocess.run(
-            [*found["command"].split(), "-p", project, *words],
+            [*found["command"].split(), "-p", project, *of, *words],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -17,7 +17,6 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import salt.utils.yaml
 from salt.exceptions import CommandExecutionError
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ NAMESPACE = "com.docker.stack.namespace"
 # What a service was deployed from, and what the engine made of it. A label of a service restarts no task (measured).
 LABEL = "org.mip-salt.deployed"
 PATH = "/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/sbin:/bin:/snap/bin"
-MAX_COMPOSE = 1 << 20
 # Seconds for `docker stack deploy`, which asks a registry for what each image is.
 DEPLOY = 300
 # Seconds after which a task that no node was found for is tried anew: swarm itself may never do so, when its node is
@@ -61,7 +59,8 @@ def check(name: str, compose: str, env: dict[str, str]) -> dict[str, Any]:
         The variables that it names; never secrets.
 
     Returns for each service that differs ``old`` and ``new``: what it was deployed from, as a digest of the file and
-    the variables; ``changed since`` if somebody changed the service itself, None if it is not there.
+    the variables; ``changed since`` if somebody changed the service itself, None if it is not there. And ``why`` its
+    tasks would be made anew, empty if they would not.
 
     CLI Example:
 
@@ -69,13 +68,16 @@ def check(name: str, compose: str, env: dict[str, str]) -> dict[str, Any]:
 
         salt-ssh ms mip_stack.check brain-ms /opt/mip/Compose-Files/docker-compose-master.yml '{}'
     """
-    text = _read(compose)
-    digest, have = _digest(text, env), _services(name)
-    return {
-        full: {"old": _told(have.get(full), digest), "new": digest}
-        for full in (f"{name}_{service}" for service in _compose(text, compose)["services"])
-        if full not in have or _label(have[full]) != _deployed(have[full], digest)
-    }
+    file = __salt__["mip_stack_file.read"](compose)
+    digest, have = _digest(file["text"], env), _services(name)
+    networks = {one["Id"]: one["Name"] for one in __salt__["mip_engine.call"]("GET", "/networks")} if have else {}
+    found = {}
+    for service, told in file["services"].items():
+        old = have.get(f"{name}_{service}")
+        if not old or _label(old) != _deployed(old, digest):
+            why = __salt__["mip_stack_file.restarts"](old["Spec"], told, env, networks, file["networks"]) if old else []
+            found[f"{name}_{service}"] = {"old": _told(old, digest), "new": digest, "why": why}
+    return found
 
 
 def deploy(name: str, compose: str, env: dict[str, str], resolve: str = "changed") -> dict[str, Any]:
@@ -100,17 +102,17 @@ def deploy(name: str, compose: str, env: dict[str, str], resolve: str = "changed
     """
     if resolve != "always" and not check(name, compose, env):
         return {}
-    text = _read(compose)
-    told, digest, before = _compose(text, compose), _digest(text, env), _services(name)
+    file = __salt__["mip_stack_file.read"](compose)
+    digest, before = _digest(file["text"], env), _services(name)
     labels = {
         service: {"deploy": {"labels": {LABEL: _label(before.get(f"{name}_{service}")) or digest}}}
-        for service in told["services"]
+        for service in file["services"]
     }
-    override = {**({"version": str(told["version"])} if "version" in told else {}), "services": labels}
+    override = {**({"version": file["version"]} if file["version"] else {}), "services": labels}
     _docker(["stack", "deploy", "--resolve-image", resolve, "-c", compose, "-c", "-", name], override, env)
     after = _services(name)
     changes = {}
-    for full in (f"{name}_{service}" for service in told["services"]):
+    for full in (f"{name}_{service}" for service in file["services"]):
         if full not in after:
             raise CommandExecutionError(f"the service {full} is not there after its deploy")
         old, new = before.get(full), after[full]
@@ -283,27 +285,6 @@ def _digest(text: str, env: dict[str, str]) -> str:
 
 def _hash(data: Any) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _read(compose: str) -> str:
-    try:
-        with open(compose, encoding="utf-8") as source:
-            text = source.read(MAX_COMPOSE + 1)
-    except (OSError, ValueError) as err:
-        raise CommandExecutionError(f"{compose}: {getattr(err, 'strerror', None) or 'is no text'}") from err
-    if len(text) > MAX_COMPOSE:
-        raise CommandExecutionError(f"{compose} is too large for a compose file")
-    return text
-
-
-def _compose(text: str, path: str) -> dict[str, Any]:
-    try:
-        told = salt.utils.yaml.safe_load(text)
-    except (salt.utils.yaml.YAMLError, ValueError) as err:
-        raise CommandExecutionError(f"{path} is no YAML") from err
-    if not isinstance(told, dict) or not isinstance(told.get("services"), dict) or not told["services"]:
-        raise CommandExecutionError(f"{path} names no services")
-    return told
 
 
 def _docker(words: list[str], sent: Any, env: dict[str, str]) -> None:

@@ -139,7 +139,7 @@ class MockEngine:
         if rest == "create":
             self.networks.append(body)
             return 201, {"Id": "n1"}
-        return 200, self.networks
+        return 200, [{"Id": f"id-{one['Name']}", **one} for one in self.networks]
 
     def _services(self, method, rest, query, body):
         name, _, what = rest.partition("/")

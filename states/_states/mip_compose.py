@@ -62,7 +62,7 @@ def installed(name: str, packages: list[str]) -> dict[str, Any]:
     return {**ret, "result": True, "comment": f"Installed: {found['command']} {found['version']}, from {chosen}."}
 
 
-def up(name: str, folder: str) -> dict[str, Any]:
+def up(name: str, folder: str, compose: str | None = None, env: list[str] | None = None) -> dict[str, Any]:
     """
     Have a compose project run as its files say; a service that does is left alone.
 
@@ -78,13 +78,17 @@ def up(name: str, folder: str) -> dict[str, Any]:
 
     folder
         Where its docker-compose.yml and .env lie.
+
+    compose, env
+        What these are to hold by then, the latter line by line: a trial changes no file, and tells what they would do.
     """
     ret: dict[str, Any] = {"name": name, "changes": {}, "result": False, "comment": ""}
     try:
         if not __opts__["test"]:
             ret["changes"] = __salt__["mip_compose.up"](name, folder)
-        elif Path(folder, "docker-compose.yml").exists():
-            ret["changes"] = __salt__["mip_compose.check"](name, folder)
+        elif Path(folder).is_dir() and (compose is not None or Path(folder, "docker-compose.yml").exists()):
+            lines = None if env is None else "".join(f"{line}\n" for line in env)
+            ret["changes"] = __salt__["mip_compose.check"](name, folder, compose, lines)
         else:
             ret["changes"] = {name: {"old": "", "new": "started"}}
     except CommandExecutionError as err:
@@ -92,7 +96,11 @@ def up(name: str, folder: str) -> dict[str, Any]:
             ret["changes"] = {name: {"old": "", "new": "started"}}
             return {**ret, "result": None, "comment": f"It would be started; now {err}."}
         return {**ret, "comment": f"The project {name} does not run: {err}"}
-    told = ", ".join(ret["changes"])
     if ret["changes"] and __opts__["test"]:
-        return {**ret, "result": None, "comment": f"Would be started: {told}."}
+        anew = ", ".join(one for one, change in ret["changes"].items() if change["new"] == "made anew")
+        begun = ", ".join(one for one, change in ret["changes"].items() if change["new"] != "made anew")
+        told = [f"Would be started: {begun}."] if begun else []
+        told += [f"Would be RESTARTED, with other settings: {anew}; nothing else of it."] if anew else []
+        return {**ret, "result": None, "comment": " ".join(told)}
+    told = ", ".join(ret["changes"])
     return {**ret, "result": True, "comment": f"Started: {told}." if told else "Already so."}

@@ -58,9 +58,10 @@ def deployed(name: str, compose: str, env: dict[str, str], resolve: str = "chang
             if not Path(compose).exists():
                 ret["changes"] = {name: {"old": "", "new": "deployed"}}
                 return {**ret, "result": None, "comment": f"It would be deployed, once {compose} is there."}
-            ret["changes"] = __salt__["mip_stack.check"](name, compose, env)
-            if ret["changes"]:
-                return {**ret, "result": None, "comment": f"Would be deployed: {', '.join(ret['changes'])}."}
+            found = __salt__["mip_stack.check"](name, compose, env)
+            if found:
+                ret["changes"] = {full: {"old": one["old"], "new": one["new"]} for full, one in found.items()}
+                return {**ret, "result": None, "comment": _trial(found)}
         else:
             for full, change in __salt__["mip_stack.deploy"](name, compose, env, resolve).items():
                 how = ", restarted" if change["restarts"] else ""
@@ -141,6 +142,21 @@ def absent(name: str) -> dict[str, Any]:
     except CommandExecutionError as err:
         return {**ret, "changes": {}, "comment": f"The stack {name} is still there: {err}"}
     return _ok(ret, f"Removed: {', '.join(found)}.")
+
+
+def _trial(found: dict[str, Any]) -> str:
+    """Tell what a deploy would do to each service: what is there already, and whether it would be restarted."""
+    told: dict[str, list[str]] = {}
+    for full, one in found.items():
+        if one["old"] is None:
+            told.setdefault("Would be deployed", []).append(full)
+        elif one["why"]:
+            told.setdefault("Would be RESTARTED", []).append(f"{full} ({'; '.join(one['why'])})")
+        elif one["old"] == "not by mip-salt":
+            told.setdefault("Would be taken over as it runs, without a restart", []).append(full)
+        else:
+            told.setdefault("Would be deployed again, without a restart", []).append(full)
+    return " ".join(f"{what}: {', '.join(services)}." for what, services in told.items())
 
 
 def _return(name: str) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def running(role="worker", node="wk1", encrypted=True):
     network = {
         "name": "mip-federation",
         "subnet": "10.20.30.0/24",
+        "mtu": 0,
         "gateway": "10.20.30.254",
         "encrypted": encrypted,
     }

@@ -157,6 +157,27 @@ def test_a_trial_before_its_files_are_there_tells_that_it_would_be_started(proje
     assert (up(project, test=True).result, list(up(project, test=True).changes)) == (None, ["mipfederation"])
 
 
+# Compose as far as it reads files: what it tells of a service is what they hold.
+READING = """\
+case "$*" in
+version*) echo 1.29.2;;
+*"config --hash"*)
+  compose=docker-compose.yml env=.env
+  while [ $# -gt 0 ]; do case $1 in -f) compose=$2;; --env-file) env=$2;; esac; shift; done
+  echo "frontend $(cat "$compose" "$env" | tr '\\n' -)";;
+esac"""
+
+
+def test_a_trial_reads_the_files_as_they_are_to_be_and_leaves_them(project):
+    command(project, "docker-compose", READING)
+    (project.folder / "docker-compose.yml").write_text("old\n")
+    (project.folder / ".env").write_text("A=old\n")
+    hold(project, [container("frontend", "new-A=1-B=2-", "c")])
+    assert up(project, test=True).comment == "Would be RESTARTED, with other settings: frontend; nothing else of it."
+    assert up(project, test=True, compose="new\n", env=["A=1", "B=2"]).comment == "Already so."
+    assert (project.folder / ".env").read_text() == "A=old\n"
+
+
 @pytest.mark.parametrize(
     ("there", "old"),
     [

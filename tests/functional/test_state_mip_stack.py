@@ -102,7 +102,9 @@ def test_what_the_incumbent_deployed_is_adopted_without_a_restart(deployed, engi
     deployed()
     for name in ("exareme-master", "exareme-keystore"):
         service(engine, name)["Spec"]["Labels"].pop("org.mip-salt.deployed")
-    assert deployed(test=True).changes[BOTH[1]]["old"] == "not by mip-salt"
+    trial = deployed(test=True)
+    assert trial.changes[BOTH[1]]["old"] == "not by mip-salt"
+    assert trial.comment == f"Would be taken over as it runs, without a restart: {', '.join(BOTH)}."
     ret = deployed()
     assert (sorted(ret.changes), "nothing that ran was restarted" in ret.comment) == (BOTH, True)
     assert deployed().changes == {}
@@ -114,6 +116,13 @@ def test_a_service_changed_by_hand_is_seen_in_a_trial_and_put_back(deployed, eng
     assert deployed(test=True).changes == {BOTH[1]: {"old": "changed since by hand", "new": new(engine)}}
     assert f"restarted: {BOTH[1]}." in deployed().comment
     assert service(engine)["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"] == ["NODE_NAME=brain-ms"]
+
+
+def test_a_trial_names_what_would_be_restarted_and_why(deployed, engine):
+    deployed()
+    assert deployed({**ENV, "EXAREME_IMAGE": "hbpmip/exareme:24.6.0"}, test=True).comment == (
+        f"Would be deployed again, without a restart: {BOTH[0]}. Would be RESTARTED: {BOTH[1]} (other image)."
+    )
 
 
 def new(engine):

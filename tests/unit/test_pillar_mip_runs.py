@@ -83,6 +83,7 @@ def test_a_worker_is_told_where_the_manager_is_and_where_it_is_itself(installed)
         "subnet": "10.20.30.0/24",
         "gateway": "10.20.30.254",
         "encrypted": True,
+        "mtu": 0,
     }
 
 
@@ -106,13 +107,13 @@ def test_the_master_is_given_exaremes_files_and_the_incumbents_variables(install
 def test_what_the_operator_set_is_what_is_run(installed):
     installed.document.write_text(
         DOCUMENT % "stack: {image: 'registry.chuv.ch:5000/exareme', tag: '24.5.1-chuv', keystore: 'tasks.k:8500'}, "
-        "data: {path: /srv/mip}, swarm: {encrypted: false, subnet: 172.30.0.0/22}"
+        "data: {path: /srv/mip}, swarm: {encrypted: false, subnet: 172.30.0.0/22, mtu: 1400}"
     )
     env = told(installed, "ms")["mip"]["stack"]["stacks"][0]["env"]
     assert env["EXAREME_IMAGE"] == "registry.chuv.ch:5000/exareme:24.5.1-chuv"
     assert (env["EXAREME_KEYSTORE"], env["LOCAL_DATA_FOLDER"]) == ("tasks.k:8500", "/srv/mip/brain/")
     network = told(installed, "ms")["mip"]["swarm"]["network"]
-    assert (network["encrypted"], network["gateway"]) == (False, "172.30.3.254")
+    assert (network["encrypted"], network["gateway"], network["mtu"]) == (False, "172.30.3.254", 1400)
 
 
 def test_the_ui_is_given_its_files_and_variables_and_where_the_master_is(installed):

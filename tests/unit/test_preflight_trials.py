@@ -124,6 +124,24 @@ class TestWhatItMeans:
         size = next(way for way in verdicts(BRAIN, tried(attempts)) if way.way == "MTU 1500")
         assert (size.level, says in size.said) == (level, True)
 
+    def test_a_way_that_is_narrower_is_answered_with_the_setting_for_it(self):
+        attempts = [
+            arrived("wk1", "ms", NETWORK),
+            arrived("wk1", "ms", NETWORK, size=1500, whole=True, arrived=1420),
+            arrived("wk1", "ms", NETWORK, size=1500),
+        ]
+        size = next(way for way in verdicts(BRAIN, tried(attempts)) if way.way == "MTU 1500")
+        assert "settings: {swarm: {mtu: 1420}}" in size.remedy
+
+    def test_the_size_that_was_set_is_the_one_that_must_get_through(self):
+        attempts = [
+            arrived("wk1", "ms", NETWORK),
+            arrived("wk1", "ms", NETWORK, size=1400, whole=True, arrived=1400),
+            arrived("wk1", "ms", NETWORK, size=1400, arrived=1400),
+        ]
+        size = next(way for way in verdicts(BRAIN, tried(attempts)) if way.way.startswith("MTU"))
+        assert (size.way, size.level, size.said) == ("MTU 1400", Level.OK, "packets of 1400 bytes arrive whole")
+
     def test_where_nothing_gets_through_no_size_is_told(self):
         attempts = [silent("wk1", "ms", NETWORK), silent("wk1", "ms", NETWORK, size=1500, whole=True)]
         assert [way.way for way in verdicts(BRAIN, tried(attempts))] == ["4789/udp"]

@@ -56,7 +56,7 @@ def test_a_link_that_breaks_anywhere_leaves_the_old_version(folder, github):
     install(Folder(folder.path), github, "7.1.0")
     work.rollback(folder)
     whole = github.sent
-    for share in (0.1, 0.3, 0.5, 0.7, 0.9, 0.99):
+    for share in (0.1, 0.3, 0.5, 0.7, 0.9):  # no two packs of git's have the same size to the byte
         github.left = int(whole * share)
         with pytest.raises(Unreachable, match="cannot be reached, or broke off") as broken:
             install(folder, github, "6.5.1")

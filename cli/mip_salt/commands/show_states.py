@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("NODE", "ROLE", "HOSTNAME", "RESULT", "OK", "CHANGED", "FAILED", "SECONDS")
 UNMET = "One or more requisite failed"  # Salt's own words (read in 3008.3, state.py)
+OURS = "mip_"  # what states of our own are called: they never tell secrets
 MOST = 20  # states of a node that are shown without -v
 
 
@@ -117,7 +118,9 @@ class StateReport:
         for row in self._most(rows):
             # Its id already tells most; a name that repeats it tells nothing.
             terminal.say(f"  {row.function} {row.name}", "cyan")
-            if self.secrets is None:
+            if self.test and row.function.startswith(OURS):
+                terminal.say(f"      {row.comment}")  # whether anything restarts, above all
+            elif self.secrets is None:
                 terminal.detail(f"      {row.id}: {row.comment}")
             for line in self._diff(result.id, row):
                 terminal.say(f"      {line}", {"+": "green", "-": "red"}.get(line[:1], ""))

@@ -37,6 +37,9 @@ class Swarm(Strict):
     subnet: Annotated[StrictStr, AfterValidator(_subnet)] = Field(
         default="10.20.30.0/24", description="addresses of the services, unused in every hospital's network"
     )
+    mtu: Annotated[int, Field(strict=True, ge=1280, le=9000)] | None = Field(
+        default=None, description="bytes of the largest packet that every way between nodes carries; else the engine's"
+    )
 
 
 class Stack(Strict):

@@ -67,6 +67,7 @@ def _swarm(federation: Federation, minion_id: str) -> dict[str, Any]:
             "subnet": str(network),
             "gateway": str(network.broadcast_address - 1),  # the incumbent's, of its 10.20.30.0/24
             "encrypted": federation.settings.swarm.encrypted,
+            "mtu": federation.settings.swarm.mtu or 0,
         },
     }
 

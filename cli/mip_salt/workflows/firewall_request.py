@@ -8,7 +8,7 @@ from pathlib import Path
 from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import Role
 from mip_salt.workflows.page import filled_page
-from mip_salt.workflows.preflight.needs import ORDER, OVERLAY_MTU, Way, between
+from mip_salt.workflows.preflight.needs import ORDER, Way, between, largest_packet
 
 TEMPLATE = Path(__file__).with_name("firewall_request.md")
 BLANK = "_" * 20
@@ -47,7 +47,7 @@ def firewall_request(federation: Federation, name: str) -> str:
         bastion=node.bastion or "",
         blank=BLANK,
         swarm=node.role != Role.UI,
-        mtu=OVERLAY_MTU,
+        mtu=largest_packet(federation),
         peers=[
             {
                 "id": other,

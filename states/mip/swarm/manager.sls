@@ -24,5 +24,6 @@ mip-swarm-network:
     - subnet: {{ network['subnet'] | json }}
     - gateway: {{ network['gateway'] | json }}
     - encrypted: {{ network['encrypted'] | json }}
+    - mtu: {{ network['mtu'] | json }}
     - require:
       - mip_swarm: mip-swarm-manager

@@ -1,6 +1,8 @@
 # The web front end: mip-deployment's compose project, as it is, with the federation's variables.
 {% from 'mip/map.jinja' import settings, ui with context -%}
 {% set root = '/opt/mip-deployment' -%}
+{% set variables = [] -%}
+{% for name, value in ui['env'] | dictsort %}{% do variables.append(name ~ '=' ~ value) %}{% endfor -%}
 {% set user, group = settings['data']['user'] | json, settings['data']['group'] | json -%}
 include:
   - mip.data
@@ -40,10 +42,7 @@ mip-ui-{{ path }}:
 mip-ui-env:
   file.managed:
     - name: {{ root }}/Federation/.env
-    - contents:
-{%- for name, value in ui['env'] | dictsort %}
-      - {{ (name ~ '=' ~ value) | json }}
-{%- endfor %}
+    - contents: {{ variables | json }}
     - user: {{ user }}
     - group: {{ group }}
     - mode: '0600'
@@ -55,6 +54,8 @@ mip-ui-up:
   mip_compose.up:
     - name: mipfederation
     - folder: {{ root }}/Federation
+    - compose: {{ ui['files'].get('Federation/docker-compose.yml') | json }}
+    - env: {{ variables | json }}
     - require:
       - file: mip-ui-env
       - file: mip-ui-writable

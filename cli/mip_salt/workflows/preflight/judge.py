@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mip_salt.federation.model import Federation
 from mip_salt.workflows.findings import Level
 from mip_salt.workflows.preflight.attempts import Attempt
-from mip_salt.workflows.preflight.needs import OVERLAY_MTU, QUERIES
+from mip_salt.workflows.preflight.needs import QUERIES
 from mip_salt.workflows.preflight.run import Tried
 
 
@@ -112,15 +112,19 @@ def _way(federation: Federation, tried: Tried, attempt: Attempt) -> Verdict:
 def _size(pair: tuple[str, str], both: list[Attempt]) -> Verdict:
     """Say how large a packet gets through, once it is known that small ones do."""
     whole, parts = sorted(both, key=lambda attempt: not attempt.whole)
-    way = f"MTU {OVERLAY_MTU}"
-    if whole.arrived >= OVERLAY_MTU:
-        return Verdict(*pair, way, Level.OK, "open", f"packets of {OVERLAY_MTU} bytes arrive whole")
+    size = whole.size
+    way = f"MTU {size}"
+    if whole.arrived >= size:
+        return Verdict(*pair, way, Level.OK, "open", f"packets of {size} bytes arrive whole")
     most = f"packets of {whole.arrived} bytes arrive, larger do not" if whole.arrived else "no large packet arrives"
     hint = (
-        f"The swarm's network sends up to {OVERLAY_MTU} bytes. Have the way made as wide (VPN and tunnel interfaces), "
-        "or fragments let through by every firewall on it."
+        f"The swarm's network sends up to {size} bytes. Have the way made as wide (VPN and tunnel interfaces), or "
+        "fragments let through by every firewall on it."
     )
-    if parts.arrived >= OVERLAY_MTU:
+    if whole.arrived:
+        setting = f"settings: {{swarm: {{mtu: {whole.arrived}}}}}"
+        hint += f" Or have the network made for the way, before the first apply: {setting}"
+    if parts.arrived >= size:
         return Verdict(*pair, way, Level.WARN, "fragments", f"{most}, except in fragments: that costs speed", hint)
     return Verdict(*pair, way, Level.FAIL, "too-large", f"{most}, and fragments neither: transfers would hang", hint)
 

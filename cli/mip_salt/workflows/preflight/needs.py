@@ -9,9 +9,14 @@ from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import Role
 
 # What an overlay network of the engine sends at most, unless it was made with another size (moby, overlay: maxMTU).
-OVERLAY_MTU = 1500
+ENGINES_MTU = 1500
 # What the web front end publishes on its node (mip-deployment, Federation/docker-compose.yml).
 FRONT_END = (80, 443, 8080, 8081, 8089, 8090)
+
+
+def largest_packet(federation: Federation) -> int:
+    """Return the bytes of the largest packet that the swarm's network sends from node to node."""
+    return federation.settings.swarm.mtu or ENGINES_MTU
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from mip_salt.workflows.findings import measured_paths
 from mip_salt.workflows.preflight.attempts import Attempt
 from mip_salt.workflows.preflight.needs import (
     NETWORK,
-    OVERLAY_MTU,
     Need,
+    largest_packet,
     listening,
     needs,
     published,
@@ -213,7 +213,7 @@ class _Run:
         held = target.held.get(need.way.name) if target else None
         found = [Attempt(need, held=held)]
         if need.way == NETWORK:
-            found += [Attempt(need, size=OVERLAY_MTU, whole=whole) for whole in (True, False)]
+            found += [Attempt(need, size=largest_packet(self.federation), whole=whole) for whole in (True, False)]
         if target and not target.raw and need.way.protocol != "tcp":
             for attempt in found:
                 attempt.outcome = "unseen"
