@@ -129,3 +129,9 @@ def test_a_file_that_cannot_be_given_is_refused_by_its_name(installed, content):
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(Damaged, match=r"docker-compose-master\.yml cannot be given to a node"):
         told(installed, "ms")
+
+
+def test_a_secret_that_is_missing_is_told_with_what_to_do(installed):
+    installed.document.write_text(DOCUMENT % "ui: {keycloak: {authentication: true}}")
+    with pytest.raises(Damaged, match=r"is not in the vault. What to do: Set it: mip-salt -f brain vault set ui "):
+        told(installed, "ui")

@@ -226,6 +226,13 @@ def test_a_pillar_with_errors_is_no_success():
     assert result.kind is Kind.LOGIN
 
 
+def test_a_pillar_that_misses_something_tells_its_own_remedy():
+    said = "Failed to load ext_pillar mip_runs: ui: there is no secret. What to do: Set it: mip-salt vault set"
+    result = read(returned({"_errors": [said]}), "pillar.items")
+    assert (result.kind, result.error) == (Kind.DAMAGED, "its pillar cannot be made: ui: there is no secret")
+    assert result.hint == "Set it: mip-salt vault set"
+
+
 def test_a_pillar_without_errors_is_one():
     assert read(returned({"mip": {}}), "pillar.items").kind is Kind.OK
 

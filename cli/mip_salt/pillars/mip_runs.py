@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
 
 NETWORK = "mip-federation"
+REMEDY = ". What to do: "
 
 
 def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str, Any]:
@@ -50,9 +51,14 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
     if role == "master":
         told["stack"] = {"files": given.master, "stacks": _stacks(federation, given.version.exareme.name)}
     if role == "ui":
+        from mip_salt.errors import Damaged
         from mip_salt.federation.front_end import variables
 
-        told["ui"] = {"files": given.ui, "env": {**given.variables, **variables(federation, pillar)}}
+        try:
+            told["ui"] = {"files": given.ui, "env": {**given.variables, **variables(federation, pillar)}}
+        except Damaged as err:
+            # Salt passes on nothing but the message.
+            raise Damaged(f"{err.message}{REMEDY}{err.hint}") from None
     return {"mip": told}
 
 

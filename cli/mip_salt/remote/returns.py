@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mip_salt.errors import MipError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.generate import NOT_CONFIRMED
+from mip_salt.pillars.mip_runs import REMEDY
 from mip_salt.printable import printable
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.states import STATE_RUNS, StateRun, state_run
@@ -23,6 +24,8 @@ MAX_TEXT = 32 * 1024
 MAX_REASON = 400
 UNUSABLE = "no usable answer"
 PILLAR_FAILED = "Pillar failed to render"
+
+EXT_PILLAR = re.compile(r"Failed to load ext_pillar mip_\w+: ")  # Salt's words around ours (read in 3008.3)
 
 BROKE = re.compile(
     r"^(?:client_loop: |Timeout, server \S+ not responding|Connection to \S+ closed by remote host)"
@@ -182,11 +185,12 @@ def _told(asked: Asked, lines: Sequence[str]) -> NodeResult:
             return failed_here(
                 asked, Kind.LOGIN, "the vault is locked", f"Open it: mip-salt -f {asked.folder.name} vault unlock"
             )
+        why, _, remedy = EXT_PILLAR.sub("", why).partition(REMEDY)
         return failed_here(
             asked,
             Kind.DAMAGED,
-            f"its pillar cannot be rendered: {why}",
-            f"More is in {asked.folder.log / 'salt-ssh.log'}. Mend or restore the file it names.",
+            f"its pillar cannot be made: {why}",
+            remedy or f"More is in {asked.folder.log / 'salt-ssh.log'}. Mend or restore the file it names.",
         )
     return failed_here(asked, Kind.FAILED, text, f"More is in {asked.folder.log / 'salt-ssh.log'}.")
 
