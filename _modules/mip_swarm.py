@@ -24,8 +24,17 @@ if TYPE_CHECKING:
 __virtualname__ = "mip_swarm"
 
 PORT = 2377
+# Where the engines' networks talk to each other. A swarm that was left holds it for a second more, and for ever if its
+# manager is gone; one that is entered meanwhile never gets it, and no name in its networks is found (measured, 20.10).
+GOSSIP = 7946
+LISTENING = ("/proc/net/tcp", "/proc/net/tcp6")
+# Which node of its swarm this one is, once mip-salt had it join, or found it there: so that swarm is known as ours when
+# its manager is not where it was.
+NOTE = "/var/lib/mip-salt/swarm"
 # Seconds until a change of the swarm has come through.
 SETTLE = 40
+# Seconds until the port of a swarm that was left is free.
+RELEASE = 10
 PAUSE = 0.3
 
 
@@ -40,8 +49,9 @@ def info() -> dict[str, Any]:
     Say which swarm this node is in, as its own engine sees it.
 
     Returns ``state`` (``inactive``, ``pending``, ``active``, ``error``, ``locked``), ``node_id``, ``address`` (what it
-    advertises), ``manager`` (whether it is one), ``error``, ``cluster`` (a manager's swarm) and ``managers``, each
-    manager's address by its id. A node that the manager removed still says ``active``: only the manager knows.
+    advertises), ``manager`` (whether it is one), ``error``, ``cluster`` (a manager's swarm), ``managers``, each
+    manager's address by its id, and ``noted``, whether :py:func:`note` was called in it. A node that the manager
+    removed still says ``active``: only the manager knows.
 
     CLI Example:
 
@@ -50,14 +60,16 @@ def info() -> dict[str, Any]:
         salt-ssh wk1 mip_swarm.info
     """
     told = _call("GET", "/info").get("Swarm") or {}
+    node_id = told.get("NodeID") or ""
     return {
         "state": told.get("LocalNodeState") or "inactive",
-        "node_id": told.get("NodeID") or "",
+        "node_id": node_id,
         "address": told.get("NodeAddr") or "",
         "manager": bool(told.get("ControlAvailable")),
         "error": told.get("Error") or "",
         "cluster": (told.get("Cluster") or {}).get("ID") or "",
         "managers": {one["NodeID"]: one["Addr"].rpartition(":")[0] for one in told.get("RemoteManagers") or []},
+        "noted": bool(node_id) and _noted() == node_id,
     }
 
 
@@ -76,6 +88,7 @@ def init(address: str) -> dict[str, Any]:
 
         salt-ssh ms mip_swarm.init 10.0.0.11
     """
+    _need_the_port()
     _call("POST", "/swarm/init", {"ListenAddr": f"0.0.0.0:{PORT}", "AdvertiseAddr": address, "Spec": {}})
     return _settled("active")
 
@@ -101,6 +114,7 @@ def join(manager: str, address: str, token: str) -> dict[str, Any]:
 
         mip-salt -f brain apply
     """
+    _need_the_port()
     try:
         _call(
             "POST",
@@ -122,11 +136,35 @@ def join(manager: str, address: str, token: str) -> dict[str, Any]:
     return _settled("active")
 
 
-def leave() -> dict[str, Any]:
+def note() -> None:
+    """
+    Keep that the swarm which this node is in now is the federation's.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh wk1 mip_swarm.note
+    """
+    node_id = info()["node_id"]
+    if _noted() == node_id:
+        return
+    try:
+        os.makedirs(os.path.dirname(NOTE), 0o700, exist_ok=True)
+        with open(NOTE, "w", encoding="utf-8") as kept:
+            kept.write(node_id + "\n")
+    except OSError as err:
+        raise CommandExecutionError(f"{NOTE} cannot be written: {err.strerror}") from err
+
+
+def leave(manager: str = "") -> dict[str, Any]:
     """
     Leave the swarm as a worker, with every container of it on this node, and return what :py:func:`info` then says.
 
-    Raises CommandExecutionError on a manager: the swarm would be lost.
+    manager
+        Leave only a swarm of this manager's, by its address, or one that was noted as ours; empty for any.
+
+    Raises CommandExecutionError on a manager, whose swarm would be lost, and in another swarm than the one meant.
 
     CLI Example:
 
@@ -134,18 +172,43 @@ def leave() -> dict[str, Any]:
 
         salt-ssh wk1 mip_swarm.leave
     """
-    if info()["manager"]:
+    found = info()
+    if found["manager"]:
         raise CommandExecutionError("this node is the manager, and its swarm would be lost")
+    if found["state"] == "inactive":
+        return found
+    if manager and not found["noted"] and not set(addresses_of(manager)) & set(found["managers"].values()):
+        raise CommandExecutionError(f"it is in another swarm, of {', '.join(sorted(found['managers'].values()))}")
     _call("POST", "/swarm/leave?force=true")
-    return _settled("inactive")
+    found = _settled("inactive")
+    with contextlib.suppress(OSError):
+        os.unlink(NOTE)
+    return found
+
+
+def release() -> bool:
+    """
+    Have the port be free that the networks of a swarm held, which this node has left; say whether the engine had to be
+    restarted for it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh wk1 mip_swarm.release
+    """
+    if _is_free():
+        return False
+    __salt__["mip_docker.restart"]()
+    return True
 
 
 def token() -> dict[str, Any]:
     """
     Return on the manager what a worker needs to join.
 
-    Returns ``token``, which is secret and good until :py:func:`rotate`, ``manager_id`` and ``known``, the ids of the
-    nodes in the swarm.
+    Returns ``token``, which is secret and good until :py:func:`rotate`, ``manager_id``, ``address``, at which the
+    manager is known to its swarm, and ``known``, the ids of the nodes in it.
 
     CLI Example:
 
@@ -154,7 +217,8 @@ def token() -> dict[str, Any]:
         mip-salt -f brain apply
     """
     secret = _call("GET", "/swarm")["JoinTokens"]["Worker"]
-    return {"token": secret, "manager_id": info()["node_id"], "known": [node["ID"] for node in _call("GET", "/nodes")]}
+    found, known = info(), [node["ID"] for node in _call("GET", "/nodes")]
+    return {"token": secret, "manager_id": found["node_id"], "address": found["address"], "known": known}
 
 
 def rotate() -> bool:
@@ -202,6 +266,55 @@ def own_address(address: str = "", towards: str = "") -> str:
         f"which of this node's addresses the others reach is not known: {address or 'its address'} is none, and no "
         f"route leads to {towards or 'them'}"
     )
+
+
+def addresses_of(host: str) -> list[str]:
+    """
+    Return the IP addresses of a host: itself, if it is one; none, if its name is not known here.
+
+    host
+        As the pusher reaches it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh wk1 mip_swarm.addresses_of brain-ms.chuv.ch
+    """
+    with contextlib.suppress(OSError, UnicodeError):
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)})
+    return []
+
+
+def _is_free() -> bool:
+    """Wait until nothing listens on the port of the networks, and say whether that came."""
+    end = time.monotonic() + RELEASE
+    while any(_listens(table) for table in LISTENING):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(PAUSE)
+    return True
+
+
+def _need_the_port() -> None:
+    if not _is_free():
+        raise CommandExecutionError(
+            f"port {GOSSIP}/tcp is in use on it. If that is Docker's engine, by a swarm that it left, restart it: "
+            "systemctl restart docker, on it"
+        )
+
+
+def _listens(table: str) -> bool:
+    with contextlib.suppress(OSError), open(table, encoding="ascii") as lines:
+        rows = [line.split() for line in lines]
+        return any(row[1].endswith(f":{GOSSIP:04X}") and row[3] == "0A" for row in rows if len(row) > 3)
+    return False
+
+
+def _noted() -> str:
+    with contextlib.suppress(OSError, ValueError), open(NOTE, encoding="utf-8") as kept:
+        return kept.read(80).strip()
+    return ""
 
 
 def _call(method: str, path: str, body: Any = None) -> Any:

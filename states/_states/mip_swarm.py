@@ -47,12 +47,11 @@ def manager(name: str, address: str = "") -> dict[str, Any]:
         address = __salt__["mip_swarm.own_address"](address)
         found = __salt__["mip_swarm.info"]()
         if found["state"] == "active" and found["manager"]:
-            if found["address"] != address:
-                raise CommandExecutionError(
-                    f"its swarm knows it at {found['address']}, and its address is {address} now: workers cannot reach "
-                    f"it. Give it {found['address']} again, or make the swarm anew: docker swarm leave --force on the "
-                    "master, then mip-salt apply"
-                )
+            # What `docker swarm init --force-new-cluster` leaves behind: the engine tells the new address of itself,
+            # and workers are told the old one, at which their networks look for it for ever (measured, 20.10).
+            at = next((old for old in (found["address"], _at(found)) if old != address), "")
+            if at:
+                raise CommandExecutionError(_moved(at, address))
             return _ok(ret, f"Already so: the manager, at {address}.")
         if found["state"] != "inactive":
             raise CommandExecutionError(_foreign(found))
@@ -83,7 +82,8 @@ def joined(name: str, manager: str, address: str = "") -> dict[str, Any]:
 
     A run of mip-salt hands over what is needed to join; without, a worker that has joined is verified, and any other
     is a failure. A worker leaves a swarm by itself only where it is ours: it was removed by our manager, its or the
-    manager's address changed, or the manager's swarm was made anew.
+    manager's address changed, or the manager's swarm was made anew. Ours is the swarm of the manager, and the one that
+    mip-salt had it join.
 
     name
         Only a name.
@@ -101,6 +101,8 @@ def joined(name: str, manager: str, address: str = "") -> dict[str, Any]:
         key = (__pillar__.get("mip") or {}).get("join") or {}
         left = _why_leave(found, manager, address, key)
         if found["state"] == "active" and not left:
+            if not __opts__["test"]:
+                __salt__["mip_swarm.note"]()
             return _ok(ret, f"Already so: in the swarm of {manager}, at {address}.")
         ret["changes"] = {"swarm": {"old": left or "none", "new": f"worker of {manager}, at {address}"}}
         if __opts__["test"]:
@@ -111,7 +113,10 @@ def joined(name: str, manager: str, address: str = "") -> dict[str, Any]:
             )
         if left:
             __salt__["mip_swarm.leave"]()
+            if __salt__["mip_swarm.release"]():
+                ret["changes"]["engine"] = {"old": "held on to the swarm that it left", "new": "restarted"}
         __salt__["mip_swarm.join"](manager, address, key["token"])
+        __salt__["mip_swarm.note"]()
     except CommandExecutionError as err:
         return {**ret, "changes": {}, "comment": f"This node is not a worker in the swarm of {manager}: {err}"}
     return _ok(ret, f"Joined the swarm of {manager}, at {address}.")
@@ -163,18 +168,35 @@ def _why_leave(found: dict[str, Any], manager: str, address: str, key: dict[str,
     if found["state"] != "active":
         raise CommandExecutionError(_foreign(found))
     known, ours = key.get("known") or [], key.get("manager_id") or ""
-    at = found["managers"].get(ours, "")
+    at, there = found["managers"].get(ours, ""), set(found["managers"].values())
+    places = {key["address"]} if key.get("address") else set(__salt__["mip_swarm.addresses_of"](manager))
     if ours and known and found["node_id"] not in known and at:
         return "removed by the manager"
-    if ours and at and at != manager:
+    if ours and at and at not in places:
         return f"looks for the manager at {at}"
+    if not at and not there & places:
+        if not found["noted"]:
+            raise CommandExecutionError(_foreign(found))
+        # Of a manager that is known by a name, only the manager itself says where its swarm has it.
+        if ours or manager in places:
+            return f"looks for the manager at {_managers(found)}"
     if ours and not at:
-        if manager in found["managers"].values():
-            return "the manager's swarm was made anew"
-        raise CommandExecutionError(_foreign(found))
-    if not ours and manager not in found["managers"].values():
-        raise CommandExecutionError(_foreign(found))
+        return "the manager's swarm was made anew"
     return f"known at {found['address']}" if found["address"] != address else ""
+
+
+def _at(found: dict[str, Any]) -> str:
+    """Return where a manager is for its workers."""
+    return str(found["managers"].get(found["node_id"], found["address"]))
+
+
+def _moved(at: str, address: str) -> str:
+    federation = (__pillar__.get("mip") or {}).get("federation", "FEDERATION")
+    return (
+        f"its swarm knows it at {at}, and its address is {address} now: workers cannot reach it. Give it {at} again; "
+        "or make the swarm anew, for which exareme stops and no data is lost: "
+        f"mip-salt -f {federation} ssh ms sudo docker swarm leave --force, and then mip-salt -f {federation} apply"
+    )
 
 
 def _foreign(found: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from mock_engine import MANAGER, OURS, TOKEN, MockEngine
 from mock_engine import node as entry
 
 SUBNET = {"subnet": "10.20.30.0/24", "gateway": "10.20.30.254"}
-KEY = {"token": TOKEN, "manager_id": MANAGER, "known": [MANAGER]}
+KEY = {"token": TOKEN, "manager_id": MANAGER, "address": OURS, "known": [MANAGER]}
 
 
 @pytest.fixture
@@ -59,6 +59,15 @@ def test_a_manager_whose_address_changed_is_a_failure_that_tells_both(states, en
     ret = manager(states)
     assert (ret.result, ret.changes, engine.changing) == (False, {}, [])
     assert f"knows it at 10.0.0.99, and its address is {OURS} now" in ret.comment
+
+
+def test_what_force_new_cluster_leaves_behind_is_a_failure_too_and_the_command_that_mends_it_is_told(states, engine):
+    engine.managing("10.0.0.99")
+    engine.swarm["NodeAddr"] = OURS
+    ret = manager(states)
+    assert (ret.result, engine.changing) == (False, [])
+    assert "knows it at 10.0.0.99" in ret.comment
+    assert "ssh ms sudo docker swarm leave --force, and then mip-salt" in ret.comment
 
 
 def test_a_worker_of_another_swarm_is_not_made_a_manager(states, engine):
@@ -141,6 +150,16 @@ def test_a_worker_joins_with_the_key_of_the_run_and_the_key_is_in_no_word(states
     assert TOKEN not in str(ret)
 
 
+@pytest.mark.parametrize("state", [joined, manager])
+def test_a_swarm_is_not_entered_while_the_one_before_it_holds_the_port_of_the_networks(states, engine, node, state):
+    table = node.folder / "proc" / "net" / "tcp6"
+    table.parent.mkdir(parents=True)
+    table.write_text(f"  sl  local_address\n   0: {'0' * 32}:1F0A {'0' * 32}:0000 0A 00000000:00000000\n")
+    ret = state(states, **({"key": KEY} if state is joined else {}))
+    assert (ret.result, engine.changing) == (False, [])
+    assert "restart it: systemctl restart docker" in ret.comment
+
+
 def test_without_a_key_it_says_to_apply_the_master_first(states, engine):
     ret = joined(states)
     assert (ret.result, ret.changes, engine.changing) == (False, {}, [])
@@ -180,6 +199,38 @@ def test_a_worker_of_another_swarm_is_refused_and_not_touched(states, engine):
         ret = joined(states, key=key)
         assert (ret.result, ret.changes, engine.changing) == (False, {}, [])
         assert "in another swarm (of 10.9.9.9), which is not touched" in ret.comment
+
+
+def test_a_worker_that_we_had_join_follows_the_manager_to_another_address(states, engine):
+    joined(states, key=KEY)
+    engine.calls.clear()
+    moved = {"manager": "10.0.0.66", "key": {**KEY, "manager_id": "x" * 25, "address": "10.0.0.66"}}
+    ret = states("mip_swarm.joined", name="swarm", address="10.0.0.21", **moved)
+    assert (ret.result, ret.changes["swarm"]["old"]) == (True, f"looks for the manager at {OURS}")
+    assert engine.changing == [("POST", "/swarm/leave"), ("POST", "/swarm/join")]
+
+
+def test_without_a_key_it_stays_where_it_is_and_says_to_apply_the_master_first(states, engine):
+    joined(states, key=KEY)
+    engine.calls.clear()
+    ret = states("mip_swarm.joined", name="swarm", address="10.0.0.21", manager="10.0.0.66")
+    assert (ret.result, engine.changing) == (False, [])
+    assert "apply the master first" in ret.comment
+
+
+def test_one_that_was_found_in_our_swarm_is_known_as_ours_from_then_on_unless_it_was_a_trial(states, engine, node):
+    noted = node.folder / "var" / "lib" / "mip-salt" / "swarm"
+    engine.working()
+    joined(states, test=True)
+    assert not noted.exists()
+    joined(states)
+    assert noted.read_text().strip() == engine.swarm["NodeID"]
+
+
+def test_a_manager_that_is_known_by_a_name_is_found_by_it(states, engine):
+    engine.working("127.0.0.1")
+    ret = states("mip_swarm.joined", name="swarm", address="10.0.0.21", manager="localhost")
+    assert (ret.result, ret.changes) == (True, {})
 
 
 def test_a_manager_of_another_swarm_is_refused_and_not_touched(states, engine):

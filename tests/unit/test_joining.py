@@ -15,7 +15,7 @@ FEDERATION = parse(
     "brain",
 )
 TOKEN = "SWMTKN-1-" + "a" * 50 + "-" + "b" * 25
-KEY = {"token": TOKEN, "manager_id": "m" * 25, "known": ["m" * 25, "w" * 25]}
+KEY = {"token": TOKEN, "manager_id": "m" * 25, "address": "10.0.0.11", "known": ["m" * 25, "w" * 25]}
 
 
 def row(function, result=True, name="", changes=(), sls="", state=""):

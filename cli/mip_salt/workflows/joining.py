@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -89,7 +90,11 @@ def key_from(data: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(known, list) or not all(isinstance(one, str) and SWARM_NODE.match(one) for one in known):
         return None
-    return {"token": token, "manager_id": manager, "known": known[:MAX_KNOWN]}
+    try:
+        address = str(ipaddress.ip_address(str(data.get("address"))))
+    except ValueError:
+        return None
+    return {"token": token, "manager_id": manager, "address": address, "known": known[:MAX_KNOWN]}
 
 
 def merged(before: NodeResult, after: NodeResult) -> NodeResult:
