@@ -59,6 +59,8 @@ class MockEngine:
         self.swarm = {"LocalNodeState": "inactive"}
         self.nodes, self.networks, self.services = [], [], {}
         self.rotations, self.calls, self.refuse, self.pending, self.stumbles = 0, [], {}, False, 0
+        # Whether tasks stay pending, and those of services that were removed.
+        self.stuck, self.left = False, []
         self._server = socketserver.ThreadingUnixStreamServer(str(self.socket), self._handler())
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -143,6 +145,9 @@ class MockEngine:
 
     def _services(self, method, rest, query, body):
         name, _, what = rest.partition("/")
+        if rest == "create":
+            self.services["id-" + body["Name"]] = {"ID": "id-" + body["Name"], "Version": {"Index": 1}, "Spec": body}
+            return 201, {"ID": "id-" + body["Name"]}
         if method == "DELETE":
             del self.services[name]
         elif what == "update":
@@ -150,24 +155,33 @@ class MockEngine:
                 self.stumbles -= 1
                 return 500, {"message": "rpc error: code = Unknown desc = update out of sequence"}
             self.services[name]["Spec"] = body
-            self.pending = False
+            self.pending = self.stuck
         elif name:
             return 200, self.services[name]
         else:
-            (label,) = json.loads(query["filters"][0])["label"]
-            space = label.partition("=")[2]
-            return 200, [s for s in self.services.values() if s["Spec"]["Labels"].get(NAMESPACE) == space]
+            ((kind, (wanted,)),) = json.loads(query["filters"][0]).items()
+            if kind == "name":
+                return 200, [s for s in self.services.values() if s["Spec"]["Name"].startswith(wanted)]
+            space = wanted.partition("=")[2]
+            return 200, [s for s in self.services.values() if s["Spec"].get("Labels", {}).get(NAMESPACE) == space]
         return 200, None
 
     def _tasks(self, method, rest, query, body):
-        (service,) = json.loads(query["filters"][0])["service"]
+        ((kind, (service,)),) = json.loads(query["filters"][0]).items()
+        if kind == "label":
+            return 200, self.left
         state = {"State": "pending", "Err": "no suitable node"} if self.pending else {"State": "running"}
         at = {} if self.pending else {"NodeID": WORKER}
-        return 200, [{"ServiceID": service, "DesiredState": "running", "CreatedAt": "1", "Status": state, **at}]
+        # One that is made anew is another task.
+        count = self.services[service]["Spec"]["TaskTemplate"].get("ForceUpdate", 0) if service in self.services else 0
+        one = {"ID": f"{service}-{count}", "ServiceID": service, "DesiredState": "running", "CreatedAt": "1"}
+        return 200, [{**one, "Status": state, **at}]
 
     def _containers(self, method, rest, query, body):
         """Tell the containers that lie in a file, where a command can put others."""
         containers = json.loads((self.folder / "bin" / "containers").read_text())
+        if method == "POST":
+            return 204, None
         if rest == "json":
             return 200, [{"Id": one["Id"], "Labels": one["Config"]["Labels"]} for one in containers]
         return 200, next(one for one in containers if rest == f"{one['Id']}/json")

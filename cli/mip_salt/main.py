@@ -22,6 +22,7 @@ COMMANDS = {
     "import": "Import a federation that mip-deployment's mip script made.",
     "apply": "Bring the nodes to what the federation says.",
     "plan": "Say what apply would change.",
+    "service": "Look after what runs: deploy, start, stop, restart.",
     "status": "Show how every node is.",
     "check": "Try whether the nodes reach each other as the federation needs it.",
     "node": "Look after nodes: check, list, disable, rename, trust again, remove.",

@@ -23,6 +23,8 @@ EVERY_NODE = [
 ]
 COMPONENTS = ["mip.identity", "mip.data", "mip.hosts", "mip.time", "mip.docker", "mip.compose", "mip.master"]
 RUNS = ["mip.swarm.encryptable", "mip.swarm.manager", "mip.swarm.worker", "mip.stacks", "mip.ui"]
+RUNS += [f"mip.{part}.{how}" for part in ("stacks", "ui", "portainer") for how in ("stopped", "restarted")]
+RUNS += ["mip.portainer", "mip.service.deployed"]
 ITS_OWN = {
     "master": [("mip-master-directory", "file.directory")],
     "ui": [("mip-compose-installed", "mip_compose.installed")],

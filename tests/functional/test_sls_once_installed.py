@@ -55,3 +55,85 @@ def test_the_front_ends_variables_are_shown_to_nobody(tree):
 def test_the_front_end_starts_after_its_files_and_is_waited_for(tree):
     ids = [one["__id__"].removeprefix("mip-ui-") for one in own(tree, "ui")]
     assert ids[-5:] == ["Federation/docker-compose.yml", "env", "up", "answers", "reaches-the-master"]
+
+
+# --- service commands ------------------------------------------------------------------------------------------------
+
+
+def chosen(*nodes, role="master", **service):
+    """Return a pillar with what a service command is about."""
+    given = running(role)
+    given["mip"]["service"] = {**service, **({"nodes": list(nodes)} if nodes else {})}
+    return given
+
+
+def of(tree, given, *names):
+    """Return the ids and names of the states of some files, without what they stand on."""
+    highstate = tree(given)
+    data, errors = highstate.render_highstate({"base": list(names)})
+    chunks, more = highstate.state.compile_high_data(data)
+    assert errors + more == []
+    kept = ("mip_stack", "mip_swarm_node", "mip_service", "mip_exareme", "mip_portainer", "mip_project", "mip_web")
+    return [(one["__id__"].removeprefix("mip-"), one["name"]) for one in chunks if one["state"] in kept]
+
+
+def test_one_nodes_stack_is_deployed_and_only_that_node_is_waited_for(tree):
+    found = of(tree, chosen("wk1"), "mip.stacks")
+    assert [name for name, _ in found] == [
+        *("stacks-wk1-member", "stacks-wk1-deployed", "stacks-wk1-running", "stacks-healthy")
+    ]
+    (healthy,) = [one for one in low_of(tree, chosen("wk1"), "mip.stacks") if one["__id__"] == "mip-stacks-healthy"]
+    assert healthy["nodes"] == ["brain-wk1"]
+
+
+def low_of(tree, given, *names):
+    highstate = tree(given)
+    return highstate.state.compile_high_data(highstate.render_highstate({"base": list(names)})[0])[0]
+
+
+def test_a_stop_removes_only_stacks_that_bear_a_nodes_hostname_workers_first_also_of_disabled_ones(tree):
+    found = of(tree, chosen(), "mip.stacks.stopped")
+    names = ["brain-wk2", "brain-wk1", "brain-ms"]
+    assert [name for state, name in found if state.endswith("absent")] == names
+    assert [name for state, name in found if state.endswith("ended")] == names
+    assert [name for _, name in of(tree, chosen("wk1"), "mip.stacks.stopped")] == ["brain-wk1"] * 2
+
+
+def test_a_restart_makes_the_masters_tasks_anew_first_and_leaves_disabled_nodes_out(tree):
+    found = of(tree, chosen(), "mip.stacks.restarted")
+    assert [name for state, name in found if state.endswith("anew")] == ["brain-ms", "brain-wk1"]
+    assert found[-1] == ("stacks-healthy", "http://127.0.0.1:9090")
+    assert [state for state, _ in of(tree, chosen("wk1"), "mip.stacks.restarted")] == [
+        *("stacks-wk1-member", "stacks-wk1-anew", "stacks-healthy")
+    ]
+
+
+def test_portainer_is_part_of_an_apply_only_if_the_settings_say_so(tree):
+    given = running("master")
+    assert "mip-portainer-running" not in named(low(tree, given))
+    given["mip"]["settings"]["portainer"].update(enabled=True, domain="mip.hospital.example")
+    portainer = named(low(tree, given))["mip-portainer-running"]
+    assert (portainer["domain"], portainer["data"]) == ("mip.hospital.example", "/opt/mip/portainer")
+
+
+def test_the_plain_portainer_of_a_service_command_has_no_certificate_and_the_secure_one_has(tree):
+    for kind, domain in (("plain", ""), ("secure", "mip.hospital.example")):
+        given = chosen(portainer=kind)
+        given["mip"]["settings"]["portainer"]["domain"] = "mip.hospital.example"
+        assert named(low_of(tree, given, "mip.portainer"))["mip-portainer-running"]["domain"] == domain
+
+
+@pytest.mark.parametrize(
+    ("role", "service", "has", "lacks"),
+    [
+        ("master", {}, "mip-stacks-healthy", "mip-portainer-running"),
+        ("master", {"portainer": "plain"}, "mip-portainer-running", "mip-identity-present"),
+        ("master", {"portainer": "plain", "exareme": False}, "mip-portainer-running", "mip-stacks-healthy"),
+        ("worker", {}, "mip-swarm-joined", "mip-stacks-healthy"),
+        ("ui", {}, "mip-ui-answers", "mip-swarm-joined"),
+    ],
+)
+def test_a_deploy_does_each_roles_part_of_the_services(tree, role, service, has, lacks):
+    found = named(low_of(tree, chosen(role=role, **service), "mip.service.deployed"))
+    assert has in found
+    assert lacks not in found

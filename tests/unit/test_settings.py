@@ -152,6 +152,23 @@ def test_a_mirror_that_nothing_would_come_from_is_a_mistake_and_told(text):
     assert line.startswith("mip.settings.docker: mirror and key are docker-ce's: set source: docker-ce too")
 
 
+@pytest.mark.parametrize("domain", ["mip.hospital.example", "xn--bcher-kva.example"])
+def test_portainer_has_the_certificate_of_a_domain(domain):
+    assert settings(f"portainer: {{enabled: true, domain: {domain}}}").portainer.domain == domain
+
+
+@pytest.mark.parametrize("domain", ["../etc", "localhost", "a/b.c", "https://mip.example", "mip.example/", "Ä.example"])
+def test_what_is_no_domain_is_no_folder_of_the_masters_either(domain):
+    (line,) = refused(f"settings: {{portainer: {{domain: '{domain}'}}}}")
+    assert line.startswith("mip.settings.portainer.domain: must be a whole domain name")
+
+
+@pytest.mark.parametrize("image", ["portainer/portainer", "portainer:", "-p:1", "a b:1"])
+def test_portainers_image_has_a_tag(image):
+    (line,) = refused(f"settings: {{portainer: {{image: '{image}'}}}}")
+    assert line.startswith("mip.settings.portainer.image: an image's name with its tag")
+
+
 @pytest.mark.parametrize("text", ['hosts: "yes"', "time_sync: 1", "hosts: null", 'jobs: "3"', "data: {user: -r}"])
 def test_a_value_of_another_kind_is_refused_with_its_path(text):
     (line,) = refused(f"settings: {{{text}}}")

@@ -32,6 +32,8 @@ class StateReport:
         The options that chose the nodes, as a command takes them; empty where it was about all.
     test
         It was a test: what changed would change.
+    does
+        The command that does what was tested.
     secrets
         For each node, texts that are masked wherever they stand; None shows only the names of what changed.
     """
@@ -45,9 +47,10 @@ class StateReport:
         test: bool,
         secrets: Mapping[str, Sequence[str]] | None,
         narrowed: Sequence[str] = (),
+        does: str = "apply",
     ) -> None:
         self.request, self.folder, self.federation = request, folder, federation
-        self.test, self.secrets, self.narrowed = test, secrets, narrowed
+        self.test, self.secrets, self.narrowed, self.does = test, secrets, narrowed, does
 
     def show(self, chosen: Sequence[str], results: Sequence[NodeResult]) -> None:
         """Show the table, changes where they were asked for, and every failure."""
@@ -68,7 +71,7 @@ class StateReport:
                 self._failures(result)
         if self.test and all(result.kind in (Kind.OK, Kind.CHANGED) for result in results):
             changed = sum(result.changed for result in results)
-            command = " ".join(["mip-salt", "-f", self.folder.name, "apply", *self.narrowed])
+            command = " ".join(["mip-salt", "-f", self.folder.name, self.does, *self.narrowed])
             terminal.say(
                 f"\nThis was a test: nothing was changed. Do it: {command}" if changed else "\nNothing to change."
             )

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from mip_salt import __version__
+from mip_salt.data import data_root
 from mip_salt.errors import Damaged
 from mip_salt.federation.files import write_atomic
 from mip_salt.federation.folder import Folder
@@ -81,4 +82,6 @@ def recall(folder: Folder) -> Federation:
 
 
 def _digest(raw: bytes) -> str:
-    return hashlib.sha256(__version__.encode() + b"\0" + raw).hexdigest()
+    # The defaults stand for the schema, which changes between versions too while one is being made.
+    defaults = (data_root() / "pillar" / "defaults.yaml").read_bytes()
+    return hashlib.sha256(b"\0".join((__version__.encode(), defaults, raw))).hexdigest()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue, StrictStr, model_validator
 
 from mip_salt.federation.kinds import Group, Strict, User
-from mip_salt.federation.swarm_settings import Stack, Swarm, Wait
+from mip_salt.federation.swarm_settings import Portainer, Stack, Swarm, Wait
 from mip_salt.federation.ui_settings import Ui
 
 # What the pusher alone needs: no node is told.
@@ -126,6 +126,7 @@ class Settings(Strict):
     swarm: Swarm = Swarm()
     stack: Stack = Stack()
     wait: Wait = Wait()
+    portainer: Portainer = Portainer()
     ui: Ui = Ui()
     sources: Sources = Sources()
     hosts: Annotated[bool, Field(strict=True)] = Field(

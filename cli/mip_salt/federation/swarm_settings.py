@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictStr
 
+from mip_salt.federation.address import HOSTNAME
 from mip_salt.federation.kinds import Strict, matching
 
-IMAGE = re.compile(r"([a-z0-9.-]{1,100}(:[0-9]{1,5})?/)?[a-z0-9][a-z0-9._/-]{0,150}\Z")
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+NAME = r"([a-z0-9.-]{1,100}(:[0-9]{1,5})?/)?[a-z0-9][a-z0-9._/-]{0,150}"
+OF_IMAGE = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+IMAGE, TAG, WITH_TAG = (re.compile(rf"{text}\Z") for text in (NAME, OF_IMAGE, f"{NAME}:{OF_IMAGE}"))
 KEYSTORE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,200}:[0-9]{1,5}\Z")
 
 
@@ -65,3 +67,22 @@ class Wait(Strict):
     running: Seconds = Field(default=600, description="seconds until a node's tasks run; images are pulled meanwhile")
     healthy: Seconds = Field(default=300, description="seconds until the master says that every node takes part")
     ui: Seconds = Field(default=300, description="seconds until the web front end answers")
+
+
+def _domain(text: str) -> str:
+    # It names a folder of the master's.
+    if not HOSTNAME.match(text) or "." not in text:
+        raise ValueError("must be a whole domain name, as mip.hospital.example")
+    return text
+
+
+class Portainer(Strict):
+    """Portainer, which shows the swarm in a browser, on the master; whoever may use it is root on every node."""
+
+    enabled: Annotated[bool, Field(strict=True)] = Field(default=False, description="apply has it run")
+    image: Annotated[StrictStr, Field(max_length=330), matching(WITH_TAG, "an image's name with its tag")] = Field(
+        default="portainer/portainer:latest", description="its image, with a tag"
+    )
+    domain: Annotated[StrictStr, Field(max_length=253), AfterValidator(_domain)] | None = Field(
+        default=None, description="the domain whose certificate of Let's Encrypt it uses; null: plain HTTP"
+    )

@@ -15,6 +15,9 @@ from mip_salt.workflows.joining import CHECK, MASTER, Phase, kept_out, key_from,
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
 
+# How a node's work ends that was done, well or not.
+WORKED = (Kind.OK, Kind.CHANGED, Kind.FAILED)
+
 
 @dataclass(frozen=True)
 class Event:
@@ -76,18 +79,34 @@ def apply(
             "all nodes chosen are disabled",
             hint=f"Let them in again: mip-salt -f {folder.name} node enable {' '.join(nodes)}",
         )
-    return _Apply(folder, federation, test, on_event).all(enabled)
+    return Work(folder, federation, test=test, on_event=on_event).all(enabled)
 
 
-class _Apply:
-    """One apply under way."""
+class Work:
+    """States that are run on nodes of a federation, under way.
 
-    def __init__(self, folder: Folder, federation: Federation, test: bool, on_event: Callable[[Event], None]) -> None:
+    pillar
+        What they find in their pillar besides.
+    again
+        The command that does it again; none if raw salt-ssh does the same, and it is an apply: then it is remembered.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        federation: Federation,
+        *,
+        test: bool,
+        on_event: Callable[[Event], None],
+        pillar: dict[str, Any] | None = None,
+        again: str = "",
+    ) -> None:
         self.folder, self.federation, self.test, self.on_event = folder, federation, test, on_event
+        self.pillar, self.again = pillar or {}, again
         self.found: dict[str, NodeResult] = {}
 
-    def all(self, nodes: Sequence[str]) -> Applied:
-        """Do the highstate, and what must follow it."""
+    def all(self, nodes: Sequence[str], sls: Sequence[str] = ()) -> Applied:
+        """Do the highstate, or some files of states, on all nodes side by side, and what must follow it."""
         held: list[NodeResult] = []
 
         def first(result: NodeResult) -> None:
@@ -97,8 +116,7 @@ class _Apply:
             else:
                 self._tell(result)
 
-        kwargs = {"test": True} if self.test else {}
-        self._states(nodes, (), kwargs, first)
+        self._states(nodes, sls, first)
         to_come = phases(self.federation, [self.found[name] for name in nodes])
         if to_come and not self.test and not self._interrupted():
             to_come = self._follow(to_come)
@@ -106,6 +124,21 @@ class _Apply:
             if self.found[result.id] is result:
                 self._tell(result)
         return Applied([self.found[name] for name in nodes], to_come)
+
+    def in_order(self, todo: Sequence[Phase], *, regardless: bool) -> Applied:
+        """Do phases, one after the other.
+
+        regardless
+            Whether one is come to although nodes of those before it could not be reached.
+        """
+        left = list(todo)
+        while left and not self._interrupted():
+            if not regardless and any(result.kind not in WORKED for result in self.found.values()):
+                break
+            phase = left.pop(0)
+            self.on_event(Event("phase", phase=phase))
+            self._states(phase.nodes, (phase.sls,), self._tell)
+        return Applied([self.found[name] for name in self.federation.ids() if name in self.found], left)
 
     def _follow(self, todo: Sequence[Phase]) -> list[Phase]:
         """Do phases, one after the other; return those that were not come to."""
@@ -125,8 +158,7 @@ class _Apply:
             while left and not self._interrupted():
                 phase = left.pop(0)
                 self.on_event(Event("phase", phase=phase))
-                pillar = {"mip": {"join": key}} if phase.keyed else {}
-                self._states(phase.nodes, (phase.sls,), {}, self._tell, pillar)
+                self._states(phase.nodes, (phase.sls,), self._tell, {"join": key} if phase.keyed else {})
                 if phase.keyed and not any(self.found[name].kind in (Kind.OK, Kind.CHANGED) for name in phase.nodes):
                     break  # nothing is there that was not there before
         finally:
@@ -156,14 +188,15 @@ class _Apply:
         self,
         nodes: Sequence[str],
         args: Sequence[str],
-        kwargs: dict[str, Any],
         tell: Callable[[NodeResult], None],
-        pillar: dict[str, Any] | None = None,
+        more: dict[str, Any] | None = None,
     ) -> None:
         """Run states on nodes side by side, and keep what came of each, with what came of it before."""
         before = dict(self.found)
 
         def arrived(result: NodeResult) -> None:
+            if self.again and result.command:
+                result = replace(result, command=self.again)
             old = before.get(result.id)
             self.found[result.id] = merged(old, result) if old else result
             tell(self.found[result.id])
@@ -175,10 +208,10 @@ class _Apply:
             nodes,
             "state.apply",
             args,
-            kwargs or None,
+            {"test": True} if self.test else None,
             deadline=settings.deadline,
             jobs=settings.jobs,
-            pillar=pillar,
+            pillar={"mip": given} if (given := {**self.pillar, **(more or {})}) else None,
             on_start=lambda name: on_event(Event("started", name)),
             on_tick=lambda: on_event(Event("tick")),
             on_progress=lambda at: on_event(Event("progress", at.node, progress=at)),
@@ -186,13 +219,15 @@ class _Apply:
         for result in collect(results, nodes, arrived):
             if result.kind is Kind.INTERRUPTED:
                 self.found[result.id] = result
-                if not self.test:
-                    remember(self.folder, result)
+                self._remember(result)
 
     def _tell(self, result: NodeResult) -> None:
-        if not self.test:
-            remember(self.folder, result)
+        self._remember(result)
         self.on_event(Event("done", result.id, result))
+
+    def _remember(self, result: NodeResult) -> None:
+        if not self.test and not self.again:
+            remember(self.folder, result)
 
     def _ask_master(self, function: str) -> NodeResult:
         settings = self.federation.settings

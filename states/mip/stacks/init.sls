@@ -1,7 +1,10 @@
 # exareme on every node, from its own compose files as they are, deployed by the master. A disabled worker is drained.
-{% from 'mip/map.jinja' import settings, stack with context -%}
+{% from 'mip/map.jinja' import service, settings, stack with context -%}
 {% set folder = '/opt/mip/Compose-Files' -%}
 {% set wait = settings['wait'] -%}
+{% set chosen = service.get('nodes') or stack['stacks'] | map(attribute='id') | list -%}
+{% set stacks = stack['stacks'] | selectattr('id', 'in', chosen) | list -%}
+{% set enabled = stacks | selectattr('enabled') | list -%}
 include:
   - mip.master
   - mip.data
@@ -19,7 +22,7 @@ mip-stacks-{{ name }}:
     - require:
       - file: mip-master-directory
 {% endfor %}
-{%- for one in stack['stacks'] %}
+{%- for one in stacks %}
 {%- if one['enabled'] %}
 mip-stacks-{{ one['id'] }}-member:
   mip_swarm_node.member:
@@ -33,7 +36,7 @@ mip-stacks-{{ one['id'] }}-drained:
     - require:
       - mip_swarm_network: mip-swarm-network
 {% endfor %}
-{%- for one in stack['stacks'] if one['enabled'] %}
+{%- for one in enabled %}
 mip-stacks-{{ one['id'] }}-deployed:
   mip_stack.deployed:
     - name: {{ one['hostname'] | json }}
@@ -45,7 +48,7 @@ mip-stacks-{{ one['id'] }}-deployed:
       - file: mip-stacks-{{ one['compose'] }}
       - file: mip-data-federation-directory
 {% endfor %}
-{%- for one in stack['stacks'] if one['enabled'] %}
+{%- for one in enabled %}
 mip-stacks-{{ one['id'] }}-running:
   mip_stack.running:
     - name: {{ one['hostname'] | json }}
@@ -56,7 +59,9 @@ mip-stacks-{{ one['id'] }}-running:
 mip-stacks-healthy:
   mip_exareme.healthy:
     - name: http://127.0.0.1:9090
-    - nodes: {{ stack['stacks'] | selectattr('enabled') | map(attribute='hostname') | list | json }}
+    - nodes: {{ enabled | map(attribute='hostname') | list | json }}
     - timeout: {{ wait['healthy'] }}
     - require:
-      - mip_stack: mip-stacks-ms-running
+{%- for one in enabled if one['id'] == 'ms' or 'ms' not in chosen %}
+      - mip_stack: mip-stacks-{{ one['id'] }}-running
+{%- endfor %}
