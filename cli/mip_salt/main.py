@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "Say what apply would change.",
     "service": "Look after what runs: deploy, start, stop, restart.",
     "status": "Show how every node is.",
+    "logs": "Show what runs on the nodes says, all of them side by side.",
     "check": "Try whether the nodes reach each other as the federation needs it.",
     "node": "Look after nodes: check, list, disable, rename, trust again, remove.",
     "ssh": "Open a shell on a node, or run a command there.",

@@ -18,7 +18,9 @@ def printable(text: object, limit: int = LIMIT) -> str:
     Control, format (bidi among them), private, surrogate and separator characters become U+FFFD.
     """
     line = bytes(text[: limit * 4 + 4]).decode("utf-8", "replace") if isinstance(text, bytes | bytearray) else str(text)
-    shown = "".join(
-        c if c == " " or unicodedata.category(c)[0] not in "CZ" else "\N{REPLACEMENT CHARACTER}" for c in line[:limit]
-    )
+    shown = line[:limit]
+    if not shown.isprintable():  # by the same categories, in C
+        shown = "".join(
+            c if c == " " or unicodedata.category(c)[0] not in "CZ" else "\N{REPLACEMENT CHARACTER}" for c in shown
+        )
     return shown + ("…" if len(line) > limit else "")

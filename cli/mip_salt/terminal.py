@@ -181,6 +181,12 @@ class Terminal:
         """Print one value exactly as it is, and a newline; rich would expand tabs and drop control characters."""
         click.echo(text)
 
+    def log(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        """Print lines behind where they come from, which is coloured on a terminal: prefix, its colour, inert text."""
+        lines = "".join(f"{click.style(prefix, fg=colour)} {text}\n" for prefix, colour, text in rows)
+        if lines:
+            click.echo(lines, nl=False, color=False if self.out.no_color else None)
+
     def document(self, document: Any) -> None:
         """Print one JSON document."""
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -5,6 +5,8 @@ other over the swarm's network. This kernel may be one that cannot encrypt it: t
 """
 
 import json
+import signal
+import subprocess
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from integration.federations import FederationUnderTest, wish
+from integration.federations import BIN, FederationUnderTest, wish
 from mip_salt.lab.release import MIP
+from waiting import until
 
 # The story takes half of that on two busy cores.
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -133,6 +136,41 @@ def test_apply_ends_with_every_worker_named_by_the_master(story, lab):
 def test_the_front_ends_back_end_reaches_the_master_and_through_it_the_workers(story, lab):
     told = json.loads(lab.node("ui").run(BACK_END))
     assert told["exareme"]["active_nodes"].count(",") == 2
+
+
+def test_the_logs_of_all_nodes_are_shown_by_time_and_a_node_that_is_gone_is_told(story, lab):
+    lab.node("wk2").run("systemctl stop ssh.socket ssh.service 2>/dev/null || systemctl stop ssh.service")
+    lab.node("wk2").run("pkill -f '^sshd: mipadmin'", check=False)  # the sessions outlive it
+    try:
+        done = story.federation.cli("logs", "--json", "--component", "exareme", "--component", "docker", check=False)
+    finally:
+        lab.node("wk2").run("systemctl start ssh.service")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 5
+    assert "wk2: " in done.stderr
+    assert {(row["node"], row["component"]) for row in rows} == {
+        *((name, "docker") for name in ("ms", "ui", "wk1")),
+        ("ms", "exareme"),
+        ("wk1", "exareme"),
+    }
+    assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
+    assert [row for row in rows if row["text"].endswith("ready: test-wk1, worker")]
+
+
+def test_logs_that_are_followed_survive_a_container_and_end_by_ctrl_c_with_nothing_left_on_the_nodes(story, lab):
+    readers = "ps -eo args | grep -c '[p]ython3 -c import base64' || true"
+    call = [str(BIN / "mip-salt"), "-f", story.federation.name, "logs", "-f", "--limit", "1"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(call, env=story.federation.environ, stdout=pipe, stderr=pipe, text=True) as logs:
+        assert {logs.stdout.readline().partition(" ")[0] for _ in range(3)} == {"ms", "wk1", "wk2"}
+        assert set(everywhere(lab, readers).values()) != {"0\n"}
+        lab.node("wk1").run("docker kill $(docker ps --quiet --filter name=exareme)")
+        assert "wk1: exareme's container ended" in logs.stderr.readline()
+        assert "ready: test-wk1, worker" in next(line for line in logs.stdout if line.startswith("wk1 | "))
+        logs.send_signal(signal.SIGINT)
+        assert logs.wait(20) == 130
+        assert logs.stderr.read() == ""
+    assert until(lambda: set(everywhere(lab, readers).values()) == {"0\n"})
 
 
 def test_a_second_apply_a_plan_and_raw_salt_ssh_change_nothing_and_restart_nothing(story):

@@ -108,6 +108,7 @@ SHELLS = pytest.mark.parametrize("shell", [bash, zsh, fish])
         ("mip-salt plan -f brain --node ", {"ms", "wk1"}, {"ui", "brain"}),
         ("mip-salt -f mind node disable ", {"ms", "wk1"}, {"ui"}),
         ("mip-salt -f brain vault view ", {"ms", "wk1", "federation"}, {"ui"}),
+        ("mip-salt logs --component ", {"exareme", "keystore", "docker"}, {"ms", "brain"}),
         ("mip-salt completion ", {"bash", "zsh", "fish"}, set()),
     ],
 )

@@ -18,7 +18,8 @@ import pytest
 from mip_salt.federation.model import Node
 from mip_salt.remote.salt_sources import OLDEST
 from mip_salt.ssh.node.probe import FRONT, MAGIC
-from mip_salt.ssh.probe import FIRST, Arrived, Ready, Said, Sent, parse, programs, script_of
+from mip_salt.ssh.probe import FILES, Arrived, Ready, Said, Sent, parse
+from mip_salt.ssh.program import FIRST, NODE, script_of, sent
 from waiting import until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has raw sockets, as on the nodes")
@@ -32,8 +33,7 @@ class Running:
         order = {"run": RUN, "seconds": seconds, "listen": listen, "free": free}
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([sys.executable, "-c", FIRST], stdin=pipe, stdout=pipe)
-        for part in (*programs(), json.dumps(order).encode()):
-            self.write(b"%08x" % len(part) + part)
+        self.write(sent(FILES, order))
         ready = self.said()
         assert isinstance(ready, Ready)
         self.ready = ready
@@ -184,13 +184,15 @@ def test_no_namespace_is_left_of_the_kernels_trial() -> None:
     assert not (namespaces() - before) - {own}
 
 
-@pytest.mark.parametrize("source", [FIRST.encode(), *programs()], ids=["first", "host", "probe"])
-def test_it_is_read_by_the_oldest_python_and_needs_no_more_than_it_has(source: bytes) -> None:
+@pytest.mark.parametrize("name", ["first", "host", "probe", "engine", "logs"])
+def test_it_is_read_by_the_oldest_python_and_needs_no_more_than_it_has(name: str) -> None:
+    source = FIRST if name == "first" else (NODE / f"{name}.py").read_text("utf-8")
     tree = ast.parse(source, feature_version=OLDEST)
     modules = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     modules |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in modules} - {"mip_salt"} <= set(sys.stdlib_module_names)
-    assert {name for name in modules if name.startswith("mip_salt")} <= {"mip_salt.ssh.node.host"}
+    sent_too = {f"mip_salt.ssh.node.{name}" for name in ("host", "engine")}
+    assert {name for name in modules if name.startswith("mip_salt")} <= sent_too
 
 
 @pytest.mark.parametrize("user", ["root", "mipadmin"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -111,12 +111,16 @@ def shared_options(command: F) -> F:
     return root_options(command, hidden=True)
 
 
-def root_options(command: F, hidden: bool = False) -> F:
+def shared_options_but_f(command: F) -> F:
+    """Accept the shared options after a command that has an ``-f`` of its own; ``--federation`` is there as ever."""
+    return root_options(command, hidden=True, federation=("--federation",))
+
+
+def root_options(command: F, hidden: bool = False, federation: Sequence[str] = ("-f", "--federation")) -> F:
     """Add the options that are accepted before and after every command."""
     options: list[Callable[[F], F]] = [
         click.option(
-            "-f",
-            "--federation",
+            *federation,
             metavar="NAME",
             shell_complete=complete_federations,
             help="The federation; else MIP_SALT_FEDERATION, this folder's, or the only one.",

@@ -53,6 +53,13 @@ def complete_entries(ctx: click.Context, param: click.Parameter, incomplete: str
     return [*complete_nodes(ctx, param, incomplete), *_offered(["federation"], incomplete)]
 
 
+def complete_components(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the names of what runs on nodes."""
+    from mip_salt.workflows.logs.components import NAMES
+
+    return _offered(_without(NAMES, ctx, param), incomplete)
+
+
 def _line(ctx: click.Context) -> Line:
     return cast(Line, ctx.obj)
 

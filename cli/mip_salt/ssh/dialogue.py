@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import cast
 
 from mip_salt.errors import MipError, NodeFailed, Unreachable
@@ -35,14 +36,19 @@ class Dialogue:
         self._errors = asyncio.ensure_future(self._stderr())
 
     @classmethod
-    async def begin(cls, seen: Seen, script: str) -> Dialogue:
+    async def begin(cls, seen: Seen, script: str, *, agent: Path | None = None, more: Sequence[str] = ()) -> Dialogue:
         """Start a script on a node by the system's ssh, with the roster's options and the identity.
+
+        agent
+            Socket of the ssh-agent that holds the identity, if it is another than the federation's.
+        more
+            Arguments of ssh that go before the roster's.
 
         Raises Damaged if there is no ssh on this machine.
         """
         try:
             process = await asyncio.create_subprocess_exec(
-                *ssh_call(seen, script),
+                *ssh_call(seen, script, agent, more),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -61,8 +67,11 @@ class Dialogue:
             self._in.write(data)
             await self._in.drain()
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self, most: float = MAX_BYTES) -> AsyncIterator[bytes]:
         """Yield its lines, without their ends.
+
+        most
+            Bytes of all of them.
 
         Raises Unreachable, LoginRefused or TrustRefused as ssh ends, NodeFailed if it says too much.
         """
@@ -70,12 +79,12 @@ class Dialogue:
         try:
             while line := await self._out.readline():
                 count += len(line)
-                if count > MAX_BYTES:
+                if count > most:
                     raise ValueError
                 yield line.rstrip(b"\n")
         except ValueError:  # of readline's too
             raise NodeFailed(
-                f"said more than {MAX_BYTES} bytes, or a line of more than {MAX_LINE}; gave up",
+                f"said more than {most:.0f} bytes, or a line of more than {MAX_LINE}; gave up",
                 node=self.seen.name,
                 hint="See by hand what it prints.",
                 command=self.seen.command,
@@ -99,15 +108,18 @@ class Dialogue:
             said = (said + chunk)[-MAX_LINE:]
         return said
 
+    def kill(self) -> None:
+        """Kill ssh, with a bastion's."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     async def end(self) -> None:
         """Close the program's stdin, at which it ends; kill ssh, with a bastion's, if it does not follow."""
-        process = self._process
         self._in.close()
         try:
             await asyncio.wait_for(self._rest(), GRACE)
         except asyncio.TimeoutError:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            self.kill()
             await self._rest()
 
     async def _rest(self) -> None:

@@ -5,39 +5,20 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-import shlex
-from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from zlib import compress
 
 from mip_salt.errors import NodeFailed
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.generate import pre_hook
-from mip_salt.federation.model import Federation, Node
+from mip_salt.federation.model import Federation
 from mip_salt.printable import printable
 from mip_salt.ssh.dialogue import Dialogue
 from mip_salt.ssh.node.probe import MARK
 from mip_salt.ssh.openssh import seen_of
+from mip_salt.ssh.program import script_of, sent
 
-NODE = Path(__file__).with_name("node")
-# It takes in host.py, the probe and its order, each behind its length.
-FIRST = """
-import json,os,sys,types
-def take():
- n,b=8,b""
- while len(b)<n:
-  c=os.read(0,n-len(b))
-  if not c:os._exit(0)
-  b+=c
-  if len(b)==n==8:n,b=int(b,16)+9,b+b" "
- return b[9:]
-for name in ("host","probe"):
- m=sys.modules["mip_salt.ssh.node."+name]=types.ModuleType(name);exec(compile(take(),name,"exec"),m.__dict__)
-m.main(json.loads(take()))
-"""
+FILES = ("host", "probe")
 # What reading anything else than a probe's words raises.
 NONSENSE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 TOKEN = re.compile(r"[0-9a-f]{32}\Z")
@@ -103,8 +84,7 @@ class Probe:
         """
         seen = seen_of(folder, federation, name)
         probe = cls(await Dialogue.begin(seen, script_of(federation.nodes[name])))
-        for part in (*programs(), json.dumps(order).encode()):
-            await probe._dialogue.say(b"%08x" % len(part) + part)
+        await probe._dialogue.say(sent(FILES, order))
         return probe
 
     async def send(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -132,21 +112,6 @@ class Probe:
     async def end(self) -> None:
         """End it, and all that it held."""
         await self._dialogue.end()
-
-
-def programs() -> list[bytes]:
-    """Return what FIRST takes in before the order."""
-    return [(NODE / name).read_bytes() for name in ("host.py", "probe.py")]
-
-
-def script_of(node: Node) -> str:
-    """Return what sh runs on a node: is it the confirmed machine, then the probe, as root."""
-    # No character in it means anything to a shell. Only the confirmed machine gets as far as to run it.
-    packed = b64encode(compress(FIRST.encode(), 9)).decode()
-    python = ["python3", "-c", f'import base64,zlib;exec(zlib.decompress(base64.b64decode("{packed}")))']
-    become = [] if node.user == "root" else ["sudo", "-n", "--"]
-    steps = [pre_hook(node.machine_id, node.hostname)] if node.machine_id and node.hostname else []
-    return "; ".join([*steps, "exec env LC_ALL=C.UTF-8 " + shlex.join([*become, *python])])
 
 
 def parse(line: bytes) -> Said:
