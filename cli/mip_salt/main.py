@@ -28,6 +28,7 @@ COMMANDS = {
     "check": "Try whether the nodes reach each other as the federation needs it.",
     "node": "Look after nodes: check, list, disable, rename, trust again, remove.",
     "ssh": "Open a shell on a node, or run a command there.",
+    "tmux": "Open a window on each node, and one of all logs, in tmux.",
     "vault": "Open, close, read and change the vault.",
     "doctor": "Look at this machine and the federation's files, with a remedy for each fault.",
     "backup": "Keep the federation in one private file.",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 from integration.federations import BIN, unlocked
 from mip_salt.vault.masters import control_path
+from mip_salt.workflows.tmux import Windows
 from waiting import until
 
 pytestmark = pytest.mark.lab
@@ -134,6 +135,17 @@ def test_a_watch_goes_on_when_a_node_dies_and_returns(brain, lab):
         wait_for(rounds, "wk1", "disabled")
         brain.cli("node", "enable", "wk1")
         wait_for(rounds, "wk1", "ok")
+
+
+def test_tmux_opens_a_shell_on_each_node(brain):
+    windows = Windows(brain.folder, (), ())
+    brain.cli("tmux")
+    try:
+        call = windows.call("capture-pane", "-p", "-t", f"{brain.name}:4")
+        there = f"@{brain.federation.nodes['wk1'].hostname}:"
+        assert until(lambda: there in subprocess.run(call, capture_output=True, text=True, check=True).stdout)
+    finally:
+        windows.close()
 
 
 def logins(node):

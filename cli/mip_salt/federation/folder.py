@@ -76,6 +76,7 @@ class Folder:
     agent_socket = At("run", "ssh-agent.sock")
     unlocked = At("run", "unlocked")
     masters = At("run", "m")
+    tmux_socket = At("run", "tmux.sock")
     log = At("log")
 
     @property

@@ -18,6 +18,7 @@ from mip_salt.vault import session
 from mip_salt.workflows.record import forget
 from mip_salt.workflows.remove import clean
 from mip_salt.workflows.seat import Seat
+from mip_salt.workflows.tmux import Windows
 
 PREFIX = ".mip-removed."
 
@@ -58,6 +59,9 @@ def remove_folder(folder: Folder) -> Path | None:
     Raises Damaged if something in it cannot be removed.
     """
     session.lock(folder)
+    windows = Windows(folder, (), ())
+    if not windows.within:
+        windows.close()
     aside = folder.path.with_name(f"{PREFIX}{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)  # of a run that was killed
     stays = None
