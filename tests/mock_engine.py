@@ -61,6 +61,8 @@ class MockEngine:
         self.rotations, self.calls, self.refuse, self.pending, self.stumbles = 0, [], {}, False, 0
         # Whether tasks stay pending, and those of services that were removed.
         self.stuck, self.left = False, []
+        # The containers that the node reaches, by id.
+        self.bridged = {}
         self._server = socketserver.ThreadingUnixStreamServer(str(self.socket), self._handler())
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -138,6 +140,8 @@ class MockEngine:
         return 200, None
 
     def _networks(self, method, rest, query, body):
+        if rest == "docker_gwbridge":
+            return 200, {"Containers": self.bridged}
         if rest == "create":
             self.networks.append(body)
             return 201, {"Id": "n1"}
@@ -158,6 +162,8 @@ class MockEngine:
             self.pending = self.stuck
         elif name:
             return 200, self.services[name]
+        elif not query:
+            return 200, list(self.services.values())
         else:
             ((kind, (wanted,)),) = json.loads(query["filters"][0]).items()
             if kind == "name":
@@ -183,7 +189,14 @@ class MockEngine:
         if method == "POST":
             return 204, None
         if rest == "json":
-            return 200, [{"Id": one["Id"], "Labels": one["Config"]["Labels"]} for one in containers]
+            # By what is asked for: the swarm's containers, or the others.
+            swarms = "com.docker.swarm.service.name" in query.get("filters", [""])[0]
+            found = [
+                one for one in containers if ("com.docker.swarm.service.name" in one["Config"]["Labels"]) is swarms
+            ]
+            return 200, [
+                {"Id": one["Id"], "Labels": one["Config"]["Labels"], "State": one["State"]["Status"]} for one in found
+            ]
         return 200, next(one for one in containers if rest == f"{one['Id']}/json")
 
     def _mock(self, method, rest, query, body):

@@ -22,7 +22,7 @@ COMMANDS = {
     "import": "Import a federation that mip-deployment's mip script made.",
     "apply": "Bring the nodes to what the federation says.",
     "plan": "Say what apply would change.",
-    "service": "Look after what runs: deploy, start, stop, restart.",
+    "service": "Look after what runs: status, deploy, start, stop, restart.",
     "status": "Show how every node is.",
     "logs": "Show what runs on the nodes says, all of them side by side.",
     "check": "Try whether the nodes reach each other as the federation needs it.",

@@ -8,6 +8,7 @@ from mip_salt.commands.lazy import LazyGroup
 
 HERE = "mip_salt.commands.service"
 COMMANDS = {
+    "status": (f"{HERE}.status", "Show what runs, as the master and each engine tell it."),
     "deploy": (f"{HERE}.deploy", "Make the swarm, let workers join, and start all of it."),
     "start": (f"{HERE}.start", "Start what runs on nodes that have joined."),
     "stop": (f"{HERE}.stop", "Stop what runs; data, swarm and network stay."),
