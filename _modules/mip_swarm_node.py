@@ -6,9 +6,11 @@ Runs on the node under Salt's thin: standard library and Salt only, Python 3.8 a
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from salt.exceptions import CommandExecutionError
 
@@ -22,6 +24,8 @@ __virtualname__ = "mip_swarm_node"
 # Seconds for a node that is down to be back if it is just booting.
 BOOT = 10
 PAUSE = 0.3
+# States of a task before and while its container runs.
+AT_WORK = ("assigned", "accepted", "preparing", "ready", "starting", "running")
 
 
 def __virtual__() -> str | tuple[bool, str]:
@@ -135,12 +139,68 @@ def change(node_id: str, labels: dict[str, str], availability: str) -> None:
     _call("POST", f"/nodes/{node_id}/update?version={told['Version']['Index']}", spec)
 
 
-def forget(node_id: str) -> None:
+def let_work(hostname: str, work: bool) -> list[dict[str, Any]]:
+    """
+    Have tasks run on every node of a hostname, dead or alive, or on none, on the manager.
+
+    hostname
+        As the node's engine tells it.
+
+    work
+        Whether they do.
+
+    Returns these nodes as they were before, as :py:func:`every` tells them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh ms mip_swarm_node.let_work brain-wk1 false
+    """
+    availability = "active" if work else "drain"
+    found = of(hostname)
+    for node in found:
+        if node["availability"] != availability:
+            change(node["id"], {}, availability)
+    return found
+
+
+def at_work(hostname: str, wait: float = 0) -> int:
+    """
+    Return on the manager how many tasks are at work on the live nodes of a hostname.
+
+    hostname
+        As the node's engine tells it.
+
+    wait
+        Seconds to wait until none is: a container is given time to end.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh ms mip_swarm_node.at_work brain-wk1 30
+    """
+    end = time.monotonic() + float(wait)
+    while True:
+        live = [node["id"] for node in of(hostname) if node["state"] != "down"]
+        filters = quote(json.dumps({"node": live}))
+        tasks = _call("GET", f"/tasks?filters={filters}") if live else []
+        many = sum(task["Status"]["State"] in AT_WORK for task in tasks)
+        if not many or time.monotonic() >= end:
+            return many
+        time.sleep(PAUSE)
+
+
+def forget(node_id: str, force: bool = False) -> None:
     """
     Take a dead node off the manager's list; the engine refuses for a live one.
 
     node_id
         From :py:func:`every`.
+
+    force
+        A live one too; it goes on taking itself for a node of the swarm until it leaves.
 
     CLI Example:
 
@@ -148,7 +208,26 @@ def forget(node_id: str) -> None:
 
         salt-ssh ms mip_swarm_node.forget ID
     """
-    _call("DELETE", f"/nodes/{node_id}")
+    _call("DELETE", f"/nodes/{node_id}{'?force=true' if force else ''}")
+
+
+def remove(hostname: str) -> list[str]:
+    """
+    Take every worker of a hostname off the manager's list, dead or alive, and return their ids.
+
+    hostname
+        As the node's engine tells it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh ms mip_swarm_node.remove brain-wk3
+    """
+    gone = [node["id"] for node in of(hostname) if node["role"] == "worker"]
+    for node_id in gone:
+        forget(node_id, force=True)
+    return gone
 
 
 def _call(method: str, path: str, body: Any = None) -> Any:

@@ -57,7 +57,7 @@ class MockEngine:
         (self.folder / "bin" / "docker").write_text(DOCKER.format(folder=str(folder)))
         (self.folder / "bin" / "docker").chmod(0o755)
         self.swarm = {"LocalNodeState": "inactive"}
-        self.nodes, self.networks, self.services = [], [], {}
+        self.nodes, self.networks, self.services, self.tasks = [], [], {}, []
         self.rotations, self.calls, self.refuse, self.pending, self.stumbles = 0, [], {}, False, 0
         # Whether tasks stay pending, and those of services that were removed.
         self.stuck, self.left = False, []
@@ -130,7 +130,7 @@ class MockEngine:
         name, _, what = rest.partition("/")
         found = [one for one in self.nodes if one["ID"] == name]
         if method == "DELETE":
-            if found[0]["Status"]["State"] != "down":
+            if found[0]["Status"]["State"] != "down" and query.get("force") != ["true"]:
                 return 400, {"message": "node is not down and can't be removed"}
             self.nodes.remove(found[0])
         elif what == "update":
@@ -173,9 +173,11 @@ class MockEngine:
         return 200, None
 
     def _tasks(self, method, rest, query, body):
-        ((kind, (service,)),) = json.loads(query["filters"][0]).items()
+        ((kind, (service, *_)),) = json.loads(query["filters"][0]).items()
         if kind == "label":
             return 200, self.left
+        if kind == "node":
+            return 200, [{"Status": {"State": state}} for state in self.tasks]
         state = {"State": "pending", "Err": "no suitable node"} if self.pending else {"State": "running"}
         at = {} if self.pending else {"NodeID": WORKER}
         # One that is made anew is another task.

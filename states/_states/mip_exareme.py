@@ -4,6 +4,7 @@ Have exareme's master itself say that nodes take part.
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ def __virtual__() -> str:
     return __virtualname__
 
 
-def healthy(name: str, nodes: list[str], timeout: float = 300) -> dict[str, Any]:
+def healthy(
+    name: str, nodes: list[str], timeout: float = 300, addresses: dict[str, str] | None = None
+) -> dict[str, Any]:
     """
     Have exareme's master itself say that nodes take part, and wait for it.
 
@@ -43,6 +46,10 @@ def healthy(name: str, nodes: list[str], timeout: float = 300) -> dict[str, Any]
     timeout
         Seconds to wait: a worker takes part once its own first health check has passed. One whose stack does not run
         is not waited for.
+
+    addresses
+        Where nodes are, by hostname. One that the swarm knows at another IP address is not waited for either: it has to
+        join anew first.
     """
     ret = _return(name)
     end = time.monotonic() + (0 if __opts__["test"] else float(timeout))
@@ -51,7 +58,8 @@ def healthy(name: str, nodes: list[str], timeout: float = 300) -> dict[str, Any]
         missing = sorted(set(nodes) - set(found["active"]))
         if not missing:
             return _ok(ret, f"Take part: {', '.join(found['active'])}.")
-        if time.monotonic() >= end or not any(_runs(node) for node in missing):
+        awaited = (node for node in missing if _runs(node) and not _moved(node, (addresses or {}).get(node, "")))
+        if time.monotonic() >= end or not any(awaited):
             break
         time.sleep(PAUSE)
     why = found["why"] or f"missing: {', '.join(missing)}; there: {', '.join(found['active']) or 'nobody'}"
@@ -69,6 +77,16 @@ def _runs(name: str) -> bool:
     except CommandExecutionError:
         return False
     return bool(found["wanted"] and found["running"] >= found["wanted"])
+
+
+def _moved(name: str, address: str) -> bool:
+    """Say whether a node has another address than the swarm knows it at: then the others do not reach it."""
+    try:
+        wanted = str(ipaddress.ip_address(address))
+        live = [node["address"] for node in __salt__["mip_swarm_node.of"](name) if node["state"] != "down"]
+    except (ValueError, CommandExecutionError):
+        return False
+    return bool(live) and wanted not in live
 
 
 def _return(name: str) -> dict[str, Any]:

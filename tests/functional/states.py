@@ -56,16 +56,18 @@ def running(role="worker", node="wk1", encrypted=True):
         "gateway": "10.20.30.254",
         "encrypted": encrypted,
     }
+    worker = {"compose": "docker-compose-worker.yml", "env": {}}
     stacks = [
         {
             "id": "ms",
             "hostname": "brain-ms",
+            "address": "10.0.0.11",
             "enabled": True,
             "compose": "docker-compose-master.yml",
             "env": {"A": "1"},
         },
-        {"id": "wk1", "hostname": "brain-wk1", "enabled": True, "compose": "docker-compose-worker.yml", "env": {}},
-        {"id": "wk2", "hostname": "brain-wk2", "enabled": False, "compose": "docker-compose-worker.yml", "env": {}},
+        {**worker, "id": "wk1", "hostname": "brain-wk1", "address": "10.0.0.21", "enabled": True},
+        {**worker, "id": "wk2", "hostname": "brain-wk2", "address": "10.0.0.22", "enabled": False},
     ]
     files = {"docker-compose-master.yml": "a: {{ 1 }}\n", "docker-compose-worker.yml": "b: 2\n"}
     env = {"EXAREME_IP": "10.0.0.11", "SECRET": 'a"b{{ 1+1 }}'}

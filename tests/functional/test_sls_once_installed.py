@@ -29,6 +29,7 @@ def test_exaremes_files_reach_the_master_as_they_are(tree):
     assert deployed["compose"] == found["mip-stacks-docker-compose-master.yml"]["name"]
     assert found["mip-stacks-ms-member"]["labels"] == {"name": "brain-ms"}
     assert found["mip-stacks-healthy"]["nodes"] == ["brain-ms", "brain-wk1"]
+    assert found["mip-stacks-healthy"]["addresses"] == {"brain-ms": "10.0.0.11", "brain-wk1": "10.0.0.21"}
 
 
 def test_a_worker_joins_or_is_verified_and_its_states_hold_no_key(tree):

@@ -5,6 +5,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from mock_engine import MockEngine
+from mock_engine import node as entry
+
+SPACE = {"com.docker.stack.namespace": "brain-wk2"}
 
 
 @pytest.fixture
@@ -59,6 +62,14 @@ def test_one_that_is_missing_and_does_not_run_is_not_waited_for(states, master):
     ret = states.healthy(name=master.url, nodes=["brain-ms", "brain-wk2"], timeout=3600)
     assert ret.result is False
     assert "missing: brain-wk2; there: brain-ms, brain-wk1" in ret.comment
+
+
+def test_one_that_must_join_anew_because_its_address_changed_is_not_waited_for(states, master, engine):
+    engine.nodes.append(entry("brain-wk2", address="10.0.0.22"))
+    engine.services["s"] = {"ID": "s", "Spec": {"Name": "brain-wk2_exareme", "Mode": {}, "Labels": SPACE}}
+    given = {"name": master.url, "nodes": ["brain-wk2"], "timeout": 3600}
+    ret = states.healthy(**given, addresses={"brain-wk2": "10.0.0.99"})
+    assert (ret.result, "missing: brain-wk2" in ret.comment) == (False, True)
 
 
 @pytest.mark.parametrize("said", ["", "<html>", "[]", '{"active_nodes": 7}', '{"error": "no workers"}'])

@@ -11,6 +11,8 @@ from typing import Any
 import asyncssh
 import pytest
 from mip_salt.errors import LoginRefused, MipError, TrustRefused, Unreachable, UsageError
+from mip_salt.ssh import login as login_module
+from mip_salt.ssh.asker import Asker
 from mip_salt.ssh.hostkeys import HostKey
 from mip_salt.ssh.login import login, session
 from mip_salt.ssh.refusal import KeyRefused
@@ -268,3 +270,33 @@ def test_a_closed_port_is_unreachable() -> None:
     key = HostKey(*HOST_KEY.export_public_key().decode().split()[:2])
     with pytest.raises(Unreachable, match="connection refused"):
         asyncio.run(login(Target("wk1", "127.0.0.1", 1), [key], password="x"))
+
+
+# --- how long it may take ----------------------------------------------------------------------------------------
+
+
+def test_a_machine_that_takes_no_connection_is_given_up_long_before_a_slow_login_would_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_up: list[str] = []
+
+    async def connect(*_: Any, **__: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.append("")
+
+    async def use(target: Target) -> None:
+        with pytest.raises(Unreachable, match="no answer in time"):
+            await login(target, [host_key(HOST_KEY)], password=PASSWORD, timeout=1e6)
+
+    monkeypatch.setattr(login_module, "CONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(asyncssh, "connect", connect)
+    meet(use)
+    assert given_up == [""]
+
+
+def test_one_that_takes_it_may_be_slow_with_the_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login_module, "CONNECT_SECONDS", 0)
+    monkeypatch.setattr(Asker, "connected", True)
+    assert enter(ways={"password": PASSWORD}, password=PASSWORD)[-1] == f"password {PASSWORD}"

@@ -53,8 +53,8 @@ def configure_with(
         result = step.result
         if step.removed and not result.error:
             terminal.success(f"{result.id} is removed")
-            if result.hint:
-                terminal.warning(result.hint)
+            for line in filter(None, result.hint.split("\n")):
+                terminal.warning(line)
         elif not result.error:
             terminal.success(
                 f"{result.id} is {result.facts['hostname']}" + ("" if result.kind == "changed" else ", as before")

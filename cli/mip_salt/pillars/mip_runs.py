@@ -100,5 +100,6 @@ def _stacks(federation: Federation, exareme: str) -> list[dict[str, Any]]:
             "LOCAL_DATA_FOLDER": f"{data.path}/{federation.federation}/",
         }
         compose = f"docker-compose-{role}.yml"
-        found.append({"id": name, "hostname": node.hostname, "enabled": node.enabled, "compose": compose, "env": env})
+        known = {"id": name, "hostname": node.hostname, "address": node.address, "enabled": node.enabled}
+        found.append({**known, "compose": compose, "env": env})
     return found

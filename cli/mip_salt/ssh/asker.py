@@ -36,6 +36,11 @@ class Asker(asyncssh.SSHClient):
         self._conn = conn
 
     @property
+    def connected(self) -> bool:
+        """Say whether the machine took the connection."""
+        return self._conn is not None
+
+    @property
     def trusted(self) -> bool:
         """Say whether the node proved a confirmed host key, so that the login itself had begun."""
         return self._conn is not None and self._conn.get_server_host_key() is not None

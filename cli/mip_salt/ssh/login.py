@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import asyncssh
@@ -24,6 +24,8 @@ from mip_salt.ssh.target import Target
 LOCKED = "the federation's ssh-agent {}: the vault is locked"
 PASSWORD, KEY = ("password", "keyboard-interactive"), "publickey"
 GREETING_SECONDS = 3.0
+# A machine that is there takes a connection at once; what sshd then does may take a while (DNS, PAM, a busy machine).
+CONNECT_SECONDS = 10.0
 UNLOCK = "mip-salt vault unlock"
 
 
@@ -61,7 +63,7 @@ async def login(
     via
         A login to the bastion, if the machine is behind one.
     timeout
-        Seconds for all of it.
+        Seconds for all of it; a machine that does not even take the connection is given 10.
 
     Raises TrustRefused for another host key, before anything is sent; LoginRefused, which tells why; KeyRefused for
     a key that is not taken; Unreachable.
@@ -79,9 +81,8 @@ async def login(
         options = _options(
             target, keys, asker, "password" if password is not None else "operator" if operator else "agent"
         )
-        return await asyncio.wait_for(
-            asyncssh.connect(target.address, target.port, tunnel=via, config=None, options=options), timeout
-        )
+        connecting = asyncssh.connect(target.address, target.port, tunnel=via, config=None, options=options)
+        return await _in_time(connecting, asker, timeout)
     except MipError as err:
         err.node = target.id
         raise
@@ -98,6 +99,17 @@ async def login(
     finally:
         if agent is not None:
             agent.close()
+
+
+async def _in_time(connecting: Awaitable[SSHClientConnection], asker: Asker, timeout: float) -> SSHClientConnection:
+    task = asyncio.ensure_future(connecting)
+    try:
+        await asyncio.wait({task}, timeout=min(CONNECT_SECONDS, timeout))
+        if not task.done() and not asker.connected:
+            raise asyncio.TimeoutError
+        return await asyncio.wait_for(task, max(timeout - CONNECT_SECONDS, 0))
+    finally:
+        task.cancel()
 
 
 @asynccontextmanager

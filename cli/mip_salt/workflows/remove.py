@@ -1,13 +1,16 @@
-"""Remove a node: take the identity off the machine if it answers, then forget it."""
+"""Remove a node: take it out of the swarm, and the identity off the machine if it answers, then forget it."""
 
 from __future__ import annotations
 
 from mip_salt.errors import MipError, UsageError
 from mip_salt.federation.document import load
+from mip_salt.federation.generate import refresh
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.ssh import pins
 from mip_salt.ssh.leave import leave
 from mip_salt.ssh.target import Target
+from mip_salt.workflows import in_swarm
+from mip_salt.workflows.joining import MASTER
 from mip_salt.workflows.record import forget
 from mip_salt.workflows.seat import Seat, through_bastion
 
@@ -17,7 +20,7 @@ async def remove_node(seat: Seat, name: str) -> NodeResult:
 
     Returns a result whose ``hint`` says what stays, empty if nothing does.
 
-    Raises UsageError if another node is reached through this one.
+    Raises UsageError if another node is reached through this one, or it is the master of a swarm that has workers.
     """
     folder = seat.folder
     federation = load(folder)
@@ -29,17 +32,28 @@ async def remove_node(seat: Seat, name: str) -> NodeResult:
             node=name,
             hint="Remove that node first, or give it another bastion in pillar/federation.sls.",
         )
-    stays = ""
+    workers = in_swarm.workers(folder, federation, federation.ids())
+    if name == MASTER and workers:
+        raise UsageError(
+            f"{', '.join(workers)} {'is a worker' if len(workers) == 1 else 'are workers'} of its swarm",
+            node=name,
+            hint="Remove the workers first. Another machine in its place needs no removal: "
+            f"mip-salt -f {folder.name} node trust {name} --host-key SHA256:…, and then apply.",
+        )
+    refresh(folder, federation)
+    stays = in_swarm.take_out(folder, federation, name, seat.progress)
     try:
         await clean(seat, name)
     except MipError as err:
-        stays = (
+        stays.append(
             f"Its machine could not be cleaned ({err.message}). There, take the line that ends in "
             f"mip-salt:{folder.name} from ~{node.user}/.ssh/authorized_keys, and {node.user}'s from "
             "/etc/sudoers.d/mip-salt."
         )
     forget(folder, name)
-    return NodeResult(name, Kind.CHANGED, hint=stays, facts={"role": str(node.role), "hostname": node.hostname or ""})
+    return NodeResult(
+        name, Kind.CHANGED, hint="\n".join(stays), facts={"role": str(node.role), "hostname": node.hostname or ""}
+    )
 
 
 async def clean(seat: Seat, name: str) -> None:

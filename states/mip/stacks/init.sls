@@ -60,6 +60,7 @@ mip-stacks-healthy:
   mip_exareme.healthy:
     - name: http://127.0.0.1:9090
     - nodes: {{ enabled | map(attribute='hostname') | list | json }}
+    - addresses: {{ dict(enabled | map(attribute='hostname') | zip(enabled | map(attribute='address'))) | json }}
     - timeout: {{ wait['healthy'] }}
     - require:
 {%- for one in enabled if one['id'] == 'ms' or 'ms' not in chosen %}

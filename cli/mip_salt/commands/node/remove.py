@@ -13,10 +13,11 @@ from mip_salt.commands.names import complete_nodes
 @shared_options
 @pass_request
 def remove(request: Request, name: str) -> int:
-    """Remove NODE: take the identity and the sudo rule off the machine if it answers, then forget it and its secrets.
+    """Remove NODE: take it out of the swarm, take the identity and the sudo rule off the machine, then forget it.
 
-    A machine that does not answer is forgotten all the same; what stays on it is told. Data, engine and hostname stay
-    as they are in any case.
+    A worker's stack goes off the master, and the worker out of the swarm. A machine that does not answer is forgotten
+    all the same, with its secrets; what stays on it, or on the master, is told. Data, engine and hostname stay as they
+    are in any case, and so does what runs on a ui or a master. A master that has workers is not removed.
 
     \b
       mip-salt -f brain node remove wk2
@@ -43,7 +44,8 @@ def remove(request: Request, name: str) -> int:
         result = asyncio.run(remove_node(seat, chosen))
     terminal.success(f"{chosen} is removed")
     if result.hint:
-        terminal.warning(result.hint)
+        for line in result.hint.split("\n"):
+            terminal.warning(line)
     if request.json_output:
         terminal.document(document(request, federation, [result]))
     return 0
