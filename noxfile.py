@@ -32,7 +32,7 @@ def tests(session: nox.Session) -> None:
     """
     # Commands are started by the thousand: without byte code each would compile mip-salt anew.
     env = {"PYTHONDONTWRITEBYTECODE": ""}
-    side_by_side = ["--numprocesses", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup"]
+    side_by_side = ["--durations", "25", "--numprocesses", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup"]
     every = ["tests/integration", "tests/unit", "tests/hostile", "tests/functional"]
     session.run("pytest", *(session.posargs or [*side_by_side, *every]), env=env)
 

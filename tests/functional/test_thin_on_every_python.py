@@ -32,7 +32,7 @@ def seen(request, unpacked, tmp_path_factory):
     """What a Python tells of Salt in it; it knows no other library, whatever is installed for it here."""
     own = tmp_path_factory.mktemp("node")
     call = [request.param, "-I", "-S", "-B", str(PROBE), str(unpacked), str(own)]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=120, cwd=own)
+    done = subprocess.run(call, capture_output=True, text=True, timeout=280, cwd=own)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
