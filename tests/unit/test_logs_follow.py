@@ -119,7 +119,13 @@ def test_a_clock_that_is_set_back_hides_nothing_that_comes(reading: Reading) -> 
     assert reading.shown == ["wk1 a", "wk1 b"]
 
 
-@pytest.mark.parametrize("error", [TrustRefused("another key"), LoginRefused("no")])
+def test_a_reader_that_was_killed_begins_again(reading: Reading) -> None:
+    again: Script = [Caught(), record(2, "b")]
+    done = reading.run({"wk1": [[Caught(), record(1, "a"), NodeFailed("ended (143)")], again]}, following=True)
+    assert (reading.shown, done.failed) == (["wk1 a", "wk1 b"], {})
+
+
+@pytest.mark.parametrize("error", [TrustRefused("another key"), LoginRefused("no"), NodeFailed("sudo: no")])
 def test_a_followed_node_that_refuses_is_not_tried_again(reading: Reading, error: MipError) -> None:
     done = reading.run({"wk1": [[error]]}, following=True)
     assert list(done.failed.values()) == [error]

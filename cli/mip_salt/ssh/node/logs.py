@@ -52,7 +52,7 @@ class Containers:
     def _ours(self, labels: dict[str, str]) -> bool:
         if "project" in self.order:
             return labels.get(f"{COMPOSE}project") == self.order["project"] and labels.get(f"{COMPOSE}oneoff") != "True"
-        return labels.get(SWARM, "").endswith("_" + self.order["service"])
+        return ("_" + labels.get(SWARM, "")).endswith("_" + self.order["service"])
 
     def history(self) -> bool:
         """Tell the last records of all its containers, the oldest first; return whether there is one."""

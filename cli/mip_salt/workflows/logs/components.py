@@ -20,7 +20,12 @@ def _compose(service: str) -> dict[str, str]:
 FRONT_END = ("portalbackend", "frontend", "gateway", "galaxy", "portalbackend_db", "create_dbs")
 # By role: each component, and how its log is found there (node/logs.py); the first is the one that is meant.
 COMPONENTS: dict[Role, dict[str, dict[str, str]]] = {
-    Role.MASTER: {"exareme": _stack("exareme-master"), "keystore": _stack("exareme-keystore"), **ENGINE},
+    Role.MASTER: {
+        "exareme": _stack("exareme-master"),
+        "keystore": _stack("exareme-keystore"),
+        "portainer": _stack("mip-portainer"),
+        **ENGINE,
+    },
     Role.WORKER: {"exareme": _stack("exareme"), **ENGINE},
     Role.UI: {**{name: _compose(name) for name in FRONT_END}, **ENGINE},
 }

@@ -63,6 +63,7 @@ class Logs:
         self.sources, self.show, self.tell = sources, show, tell
         self.failed: dict[Source, MipError] = {}
         self._merge = Merge(sources)
+        self._begun: set[Source] = set()
 
     def run(self) -> None:
         """Read them; with ``follow`` until the operator ends it, or none can be read any more."""
@@ -91,7 +92,9 @@ class Logs:
                 await self._read(source, place)
                 return
             except MipError as err:
-                again = self.wanted.follow and isinstance(err, (Unreachable, NodeFailed))
+                # What never began there, without sudo or Python, does not begin the next time either.
+                lost = isinstance(err, Unreachable) or (isinstance(err, NodeFailed) and source in self._begun)
+                again = self.wanted.follow and lost
                 pause = FIRST if place != begun else pause
                 self.tell(source, err, pause if again else 0)
                 if not again:
@@ -120,6 +123,7 @@ class Logs:
             while True:
                 if isinstance(said, Caught):
                     before = _Place()
+                    self._begun.add(source)
                     self._merge.caught_up(source)
                     self._news.set()
                 elif isinstance(said, Note):
