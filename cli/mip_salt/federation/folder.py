@@ -168,6 +168,28 @@ def all_folders(root: Path) -> list[Folder]:
         return []
 
 
+def closed_folders(root: Path) -> list[Path]:
+    """Return what other users keep to themselves under a root, and could be a federation by its name.
+
+    Raises Damaged if the root itself cannot be read; one that is not there holds nothing.
+    """
+    try:
+        found = [path for path in sorted(root.iterdir()) if NAME.match(path.name)]
+    except FileNotFoundError:
+        return []
+    except OSError as err:
+        raise Damaged(f"{root} cannot be read: {err.strerror}", hint="Name another by --root, or use sudo.") from None
+    return [path for path in found if _is_closed(path)]
+
+
+def _is_closed(path: Path) -> bool:
+    try:
+        Folder(path).exists()
+    except Damaged:
+        return True
+    return False
+
+
 def _is_ours(folder: Folder) -> bool:
     """Say whether a folder is that of a federation that this user may enter."""
     try:
