@@ -89,6 +89,13 @@ def ensure(place: Path, source: Path | None = None, on_progress: Callable[[str],
     return [found[pin] for pin in wanted]
 
 
+def lacking(folder: Path) -> list[Pin]:
+    """Return what a folder lacks of what nodes need, to the last byte; all of it if there is no such folder."""
+    wanted = pins()
+    found = _whole(folder, wanted)
+    return [pin for pin in wanted if pin not in found]
+
+
 def sources(wheels: Iterable[Wheel]) -> dict[str, bytes]:
     """Return the Python modules that are in wheels, by path, and certifi's certificates.
 

@@ -12,7 +12,7 @@ from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.federation.settings import Sources
 from mip_salt.versions.source import EXAREME, MIP
-from mip_salt.workflows.doctor import files, machine, sources, tools
+from mip_salt.workflows.doctor import files, libraries, machine, sources, tools
 from mip_salt.workflows.doctor.examine import Check
 
 
@@ -24,6 +24,7 @@ def checks(root: Path, folder: Folder | None) -> list[Check]:
         Check("ssh", tools.ssh),
         Check("git", tools.git),
         Check("python", tools.python),
+        Check("libraries", partial(libraries.libraries, folder), libraries.SECONDS),
         Check("command", tools.command),
         Check("hostname", partial(machine.hostname, folder.name if folder else None)),
         Check("clock", machine.clock),
