@@ -106,7 +106,8 @@ def site(nodes: Nodes, venvs: Path, say: Callable[[str], None]) -> Iterator[tupl
         _mip_salt(federation, ["vault", "unlock"], group=agents)
         _give_key(made)
         say("making the ten states true")
-        _mip_salt(federation, ["apply"])
+        _mip_salt(federation, ["apply"], group=run)
+        run.end()  # its connections too: whoever is measured makes his own
         yield made, Stand(run, agents, nodes.groups)
     finally:
         lock(federation.folder)

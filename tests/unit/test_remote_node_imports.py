@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from mip_salt.data import data_root
-from mip_salt.remote.node.runner import LATE, _some_named_otherwise
+from mip_salt.remote.master import LATE as ON_THE_PUSHER
+from mip_salt.remote.node.runner import LATE as ON_THE_NODE
+from mip_salt.remote.node.runner import _some_named_otherwise
 from mip_salt.remote.thin import thin
 
 PLAIN = "def here():\n    return True\n"
@@ -81,21 +85,88 @@ def test_none_of_ours_is_named_otherwise(folder):
     assert not _some_named_otherwise(str(data_root() / folder))
 
 
-def test_what_is_read_late_adds_nothing_to_jinja(sent):
-    for name in LATE:
-        source = sent.get(f"{name.replace('.', '/')}.py", "")
-        assert "decorators.jinja" not in source, name
+def salts(name: str) -> str:
+    """Return the source of a module that is Salt's; empty for any other's."""
+    found = find_spec("salt")
+    place = Path(found.origin).parents[1] / name.replace(".", "/")  # type: ignore[union-attr, arg-type]
+    source = place.with_suffix(".py") if place.with_suffix(".py").exists() else place / "__init__.py"
+    return source.read_text("utf-8") if name.startswith("salt.") and source.exists() else ""
 
 
-def test_what_is_read_late_is_read_once_it_is_asked():
+LATE = sorted({*ON_THE_NODE, *ON_THE_PUSHER})
+
+
+def test_what_is_read_late_adds_nothing_to_jinja_but_the_filter_that_is_kept():
+    adding = [name for name in LATE if "decorators.jinja" in salts(name)]
+    assert adding == ["salt.utils.http"]
+    assert re.findall(r"^@jinja_\w+.*", salts("salt.utils.http"), re.M) == ['@jinja_filter("http_query")']
+
+
+@pytest.mark.parametrize("late", [ON_THE_NODE, ON_THE_PUSHER], ids=["node", "pusher"])
+def test_what_is_read_late_is_read_once_it_is_asked(late):
     program = f"""
 import importlib, sys
-from mip_salt.remote.node.runner import _Late
-sys.meta_path[:0] = [_Late]
-late = [importlib.import_module(name) for name in {LATE!r}]
-print({{type(module).__name__ for module in late}})
-assert all(module.__file__ for module in late)
+from mip_salt.remote.node.late import read_late
+read_late({late!r})
+late = [importlib.import_module(name) for name in {late!r}]
+mine = [module for module in late if type(module).__name__ == "_Late"]
+print(len(mine) > len(late) / 2)
+assert all(module.anything is None for module in late if hasattr(module, "anything"))
 print({{type(module).__name__ for module in late}})
 """
+    assert run(program) == ["True", "{'module'}"]
+
+
+def test_what_is_imported_twice_is_still_not_read(tmp_path):
+    (tmp_path / "slow.py").write_text("print('read')\nvalue = 1\n")
+    program = f"""
+import sys
+sys.path.append({str(tmp_path)!r})
+from mip_salt.remote.node.late import read_late
+read_late(["slow"])
+import slow
+import slow as again
+print("imported")
+print(again.value)
+"""
+    assert run(program) == ["imported", "read", "1"]
+
+
+def test_a_module_that_cannot_be_read_says_so_whenever_it_is_asked(tmp_path):
+    (tmp_path / "wrong.py").write_text("raise RuntimeError('wrong')\n")
+    program = f"""
+import sys
+sys.path.append({str(tmp_path)!r})
+from mip_salt.remote.node.late import read_late
+read_late(["wrong", "missing"])
+import wrong
+for _ in range(2):
+    try:
+        wrong.value
+    except RuntimeError as err:
+        print(err)
+try:
+    import missing
+except ImportError:
+    print("missing")
+"""
+    assert run(program) == ["wrong", "wrong", "missing"]
+
+
+def test_jinja_has_all_filters_that_it_has_when_nothing_is_read_late():
+    program = """
+{}
+import salt.loader, salt.utils.templates, salt.client.ssh.state
+{}
+from salt.utils.decorators.jinja import JinjaFilter, JinjaGlobal, JinjaTest
+names = [*JinjaFilter.salt_jinja_filters, *JinjaTest.salt_jinja_tests, *JinjaGlobal.salt_jinja_globals]
+print(*sorted(names))
+"""
+    late = f"from mip_salt.remote.node.late import *; read_late({LATE!r})"
+    assert run(program.format(late, "keep_filters()")) == run(program.format("", ""))
+
+
+def run(program: str) -> list[str]:
+    """Return the words that a program of Python prints."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["{'_LazyModule'}", "{'module'}"]
+    return done.stdout.split()
