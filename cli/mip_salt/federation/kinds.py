@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated
 
@@ -11,10 +12,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StrictStr
 USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
 
 
-class Strict(BaseModel):
-    """No field but those named here."""
+# Else pydantic reads what every package here says of itself, to look for plugins of its own.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Strict(BaseModel):
+    """No field but those named here.
+
+    Its validator is built when something is first validated: one is within another's, and few are used for themselves.
+    So a default is given by ``model_construct``, which validates nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def matching(pattern: re.Pattern[str], rule: str) -> AfterValidator:

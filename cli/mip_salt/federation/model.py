@@ -85,9 +85,9 @@ class Federation(Strict):
     """One federation: its nodes and what differs from the defaults."""
 
     federation: Annotated[StrictStr, matching(NAME, "1 to 32 of a-z, 0-9 and -")]
-    versions: Versions = Versions()
+    versions: Versions = Versions.model_construct()
     nodes: dict[NodeId, Node] = Field(default={})
-    settings: Settings = Settings()
+    settings: Settings = Settings.model_construct()
 
     @model_validator(mode="after")
     def _consistent(self) -> Federation:

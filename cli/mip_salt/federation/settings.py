@@ -121,14 +121,14 @@ class Settings(Strict):
         default=900, description="seconds that one node may take for one run"
     )
     jobs: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(default=24, description="nodes worked on at once")
-    data: Data = Data()
-    docker: Docker = Docker()
-    swarm: Swarm = Swarm()
-    stack: Stack = Stack()
-    wait: Wait = Wait()
-    portainer: Portainer = Portainer()
-    ui: Ui = Ui()
-    sources: Sources = Sources()
+    data: Data = Data.model_construct()
+    docker: Docker = Docker.model_construct()
+    swarm: Swarm = Swarm.model_construct()
+    stack: Stack = Stack.model_construct()
+    wait: Wait = Wait.model_construct()
+    portainer: Portainer = Portainer.model_construct()
+    ui: Ui = Ui.model_construct()
+    sources: Sources = Sources.model_construct()
     hosts: Annotated[bool, Field(strict=True)] = Field(
         default=True, description="write the peers of a node into its /etc/hosts"
     )

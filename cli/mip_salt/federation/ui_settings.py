@@ -95,5 +95,5 @@ class Ui(Strict):
     exareme_ip: Annotated[StrictStr, AfterValidator(_exareme)] | None = Field(
         default=None, description="the master's IPv4 address, as the ui reaches it; null: the one in nodes"
     )
-    keycloak: Keycloak = Keycloak()
-    datacatalogue: Datacatalogue = Datacatalogue()
+    keycloak: Keycloak = Keycloak.model_construct()
+    datacatalogue: Datacatalogue = Datacatalogue.model_construct()
