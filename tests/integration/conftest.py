@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from integration.asking import VICTIM
 from integration.federations import FederationUnderTest, wish
 from mip_salt.errors import MipError
 from mip_salt.federation.folder import all_folders
@@ -92,6 +93,20 @@ def federation(lab: Lab) -> Iterator[FederationUnderTest]:
                 lab.node(node).forget()
             made.configure({node: wish(node, lab.node(node)) for node in NODES})
             yield made
+
+
+@pytest.fixture
+def fed(federation: FederationUnderTest) -> Iterator[FederationUnderTest]:
+    """Give a federation whose vault is open for several commands."""
+    federation.cli("vault", "unlock")
+    yield federation
+    federation.cli("vault", "lock")
+
+
+@pytest.fixture
+def other(federation: FederationUnderTest) -> str:
+    """Give the id of a node that is not the victim."""
+    return next(name for name in federation.federation.enabled() if name != VICTIM)
 
 
 def _root(root: Path) -> Iterator[Path]:
