@@ -5,6 +5,7 @@ other over the swarm's network. This kernel may be one that cannot encrypt it: t
 """
 
 import json
+import re
 import signal
 import subprocess
 import tempfile
@@ -210,3 +211,73 @@ def test_a_disabled_worker_is_drained_and_an_enabled_one_comes_back(story, lab):
     ran(story.federation, "apply", "--node", "ms")
     assert lab.node("ms").run(availability).strip() == "active"
     assert "test-wk2" in json.loads(lab.node("ms").run(HEALTH))["active_nodes"]
+
+
+# --- service commands ------------------------------------------------------------------------------------------------
+
+FOREIGN = "docker service create --detach --name foreign --constraint node.role==manager mip-standin/portal-frontend:1"
+RUNS = "docker ps --no-trunc --format '{{.ID}} {{.Names}}' | sort"
+EXAREME = f"{RUNS} | grep exareme || true"
+
+
+def states(story, *words):
+    """Return the exit code of `service status`, and each node's word."""
+    done = story.federation.cli("service", "status", "--json", *words, check=False)
+    return done.returncode, {row["id"]: row["state"] for row in json.loads(done.stdout)["nodes"]}
+
+
+def test_what_runs_is_told_by_each_engine_the_manager_exaremes_master_and_its_keystore(story):
+    done = story.federation.cli("service", "status", "--json")
+    rows = {row["id"]: row for row in json.loads(done.stdout)["nodes"]}
+    assert {name: row["state"] for name, row in rows.items()} == dict.fromkeys(NODES, "running")
+    for name in ("ms", "wk1", "wk2"):
+        assert (rows[name]["swarm"], rows[name]["exareme"]["active"]) == ("ready", True)
+        assert rows[name]["keystore"]["registered"] is True
+        assert rows[name]["up"] is not None
+    assert rows["ui"]["tasks"]["wanted"] == rows["ui"]["tasks"]["running"] == len(rows["ui"]["containers"])
+
+
+def test_what_is_stopped_ends_on_every_node_and_starts_again_and_what_is_foreign_goes_on(story, lab):
+    lab.node("ms").run(FOREIGN)
+    assert until(lambda: "foreign" in lab.node("ms").run(RUNS))
+    before = everywhere(lab, RUNS)
+    tried = ran(story.federation, "service", "stop", "--test")
+    assert {name: row["kind"] for name, row in tried.items()} == {"ms": "changed", "ui": "changed"}
+    assert everywhere(lab, RUNS) == before
+    stopped = story.federation.cli("service", "stop")
+    assert "The next apply starts it again" in stopped.stderr
+    left = everywhere(lab, RUNS)
+    assert ("foreign" in left.pop("ms"), set(left.values())) == (True, {""})
+    assert states(story) == (7, dict.fromkeys(NODES, "stopped"))
+    assert {row["kind"] for row in ran(story.federation, "service", "start").values()} == {"changed"}
+    assert states(story) == (0, dict.fromkeys(NODES, "running"))
+    lab.node("ms").run("docker service rm foreign")
+
+
+def test_one_worker_is_made_anew_and_registers_what_lies_there_then_and_no_other_restarts(story, lab):
+    file = "/data/brain/dementia/data.csv"
+    lab.node("wk1").run(f"mkdir -p /data/brain/dementia; printf 'subject,dataset\\n1,adni\\n2,ppmi\\n' > {file}")
+    before = everywhere(lab, EXAREME)
+    ran(story.federation, "service", "restart", "--node", "wk1")
+    after = everywhere(lab, EXAREME)
+    assert {name for name in NODES if before[name] != after[name]} == {"wk1"}
+    (row,) = json.loads(story.federation.cli("service", "status", "--node", "wk1", "--json").stdout)["nodes"]
+    assert row["keystore"]["datasets"] == {"dementia": ["adni", "ppmi"]}
+
+
+def test_portainer_comes_and_goes_alone_and_never_without_the_certificate_it_should_have(story, lab):
+    """A stand-in for it: what is tried is the service, not what runs in it."""
+    document = story.federation.folder.document
+    kept = document.read_text()
+    setting = '\\1portainer: {image: "mip-standin/portal-frontend:1", domain: mip.example.org}\n\\1'
+    document.write_text(re.sub(r"^( +)(?=stack: )", setting, kept, flags=re.M))
+    alone = ("--without-exareme", "--json")
+    before = everywhere(lab, EXAREME)
+    secure = story.federation.cli("service", "start", "--with-secure-portainer", *alone, check=False)
+    assert (secure.returncode, everywhere(lab, EXAREME)) == (7, before)
+    assert "mip-portainer" not in lab.node("ms").run("docker service ls")
+    ran(story.federation, "service", "start", "--with-portainer", *alone)
+    assert "mip-portainer" in lab.node("ms").run(RUNS)
+    ran(story.federation, "service", "stop", "--with-portainer", *alone)
+    assert "mip-portainer" not in lab.node("ms").run("docker service ls")
+    document.write_text(kept)
