@@ -284,3 +284,11 @@ def test_text_from_nodes_can_move_no_cursor_and_is_bounded():
 def test_a_million_of_a_thing_are_not_kept():
     told = {"containers": [container("x")] * 100_000, "swarm": {"state": "active"}}
     assert len(engine_of(told).containers) <= 500
+
+
+@pytest.mark.parametrize("name", ["brain-wk1_$(reboot)", "brain-wk1_x;reboot", "brain-wk1_`id`", "a b", "-x", 7])
+def test_what_no_service_can_be_called_stands_in_no_command_that_the_operator_is_told(name):
+    told = well()
+    told["ms"]["services"] += [{**service("brain-wk1_x", running=0), "name": name}, {**service("x_y"), "stack": name}]
+    assert of(rows(told), "wk1").troubles == ()
+    assert others(FEDERATION, looked(told)) == []

@@ -3,6 +3,7 @@ keystore say of it. All of it comes from nodes, which may say anything."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,6 +26,8 @@ SECONDS = 60.0
 # Of each kind of thing that a node tells.
 MANY = 500
 NAME = 80
+# What docker lets a service be called. Names stand in commands that the operator is told to run: no others are taken.
+CALLED = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9])?)?\Z")
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,7 @@ def master_of(data: Any) -> Master:
                 tuple(_text(why, 200) for why in islice(_some(one.get("why")), 5)),
             )
             for one in map(_mapping, _some(told.get("services")))
+            if all(_called(one.get(part)) for part in ("name", "stack"))
         ),
         None if health.get("why") or not health else frozenset(map(_text, _some(health.get("active")))),
         None if keystore.get("why") or not keystore else frozenset(map(_text, _some(keystore.get("nodes")))),
@@ -217,6 +221,10 @@ def _some(value: Any) -> list[Any]:
 
 def _text(value: Any, limit: int = NAME) -> str:
     return printable(value, limit) if isinstance(value, str) else ""
+
+
+def _called(value: Any) -> bool:
+    return isinstance(value, str) and bool(CALLED.match(value))
 
 
 def _number(value: Any) -> float | None:
