@@ -23,14 +23,15 @@ def status(request: Request, nodes: tuple[str, ...]) -> int:
     """Show what runs on every node, the worst first: asked now, of each one's engine and of the master.
 
     \b
-    STATE      running; silent: its tasks run, and exareme's master does not name it;
-               failing: not all of its tasks run; unknown: the master does not say;
-               stopped; unreachable, …
+    STATE      running; failing: not all of its tasks run; silent: they run,
+               and exareme's master does not name it; stopped; unknown: the
+               master does not say; unreachable, …
     SWARM      how the swarm's manager finds the node
-    TASKS      of exareme, as the manager counts them, or containers of the web front end
-    UP         since when the youngest of its containers runs, as its own engine says
+    TASKS      of exareme, as the manager counts them; on the ui containers
+    UP         since when its youngest container runs, by its own engine
     EXAREME    whether exareme's master, which asks every node, names it
-    KEYSTORE   whether it is registered there, and DATASETS how many, in how many pathologies
+    KEYSTORE   whether it is registered there
+    DATASETS   how many it registered, in how many pathologies
 
     The exit code is that of the most serious node: 3 trust refused, 4 login refused, 5 unreachable, 7 something that
     should run does not.
