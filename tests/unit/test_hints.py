@@ -15,6 +15,7 @@ ENOUGH = {
     "{folder.path} stays as it is": "the same",
     "{folder.name} keeps {now}": "the same",
     "{file} is kept": "the same",
+    "{err.message}{REMEDY}{err.hint}": "its hint is in the message: Salt passes on nothing else",
     "--host-key: {err}": "the message is the rule, with an example",
 }
 
