@@ -200,6 +200,15 @@ def test_the_path_of_the_data_is_kept_where_it_is_another_than_ours(tmp_path, pa
     assert kept(read_at(made.write(tmp_path))).get("settings.data.path") == value
 
 
+@pytest.mark.parametrize(
+    ("domain", "value"), [("brain.example.org", "brain.example.org"), ("localhost", None), ("../../etc", None)]
+)
+def test_the_domain_of_its_portainer_is_kept_where_it_is_one(tmp_path, domain, value):
+    found = read_with(tmp_path, {f"{ANSIBLE}/group_vars/all.yaml": f'DOMAIN_NAME: "{domain}"\n'.encode()})
+    assert kept(found).get("settings.portainer.domain") == value
+    assert ("is no whole domain name" in str(told(found))) is (value is None)
+
+
 def test_what_has_no_setting_is_told_and_no_secret_shown(tmp_path):
     environment = b"KEYCLOAK_CLIENT_SECRET=dae83a6b\nKEYCLOAK_URL=iam.ebrains.eu\nnonsense\n"
     variables = b'DOMAIN_NAME: "brain.example.org"\nPORTAINER_PORT: "9000"\n'
@@ -213,7 +222,7 @@ def test_what_has_no_setting_is_told_and_no_secret_shown(tmp_path):
         },
     )
     left = " ".join(value.what for value in found.left)
-    for word in ("KEYCLOAK_URL=iam.ebrains.eu", "DOMAIN_NAME=brain.example.org", "CONVERT_CSVS=TRUE", "(a secret)"):
+    for word in ("KEYCLOAK_URL=iam.ebrains.eu", "CONVERT_CSVS=TRUE", "(a secret)"):
         assert word in left
     assert "dae83a6b" not in left
     assert "PORTAINER" not in left

@@ -69,7 +69,8 @@ def settings(
     values = dict(variables)
     kept, left = _versions(values, flaws)
     path, more = _data_path(hosts, federation, flaws[hosts_file], hosts_file)
-    for key in ("EXAREME_IMAGE", "EXAREME_TAG"):
+    domain = _domain(values, flaws)
+    for key in ("EXAREME_IMAGE", "EXAREME_TAG", "DOMAIN_NAME"):
         values.pop(key, None)
     if values.get("CONVERT_CSVS", ("FALSE", "", 0))[0].upper() == "FALSE":
         values.pop("CONVERT_CSVS", None)  # exareme's own default
@@ -77,7 +78,24 @@ def settings(
     for key, (value, file, _) in values.items():
         if value:
             left.append(Left(f"{key}={shown(key, value)} ({file})", NO_SETTING))
-    return kept + path, left
+    return kept + path + domain, left
+
+
+def _domain(values: Mapping[str, tuple[str, str, int]], flaws: dict[str, Flaws]) -> list[Kept]:
+    """Return the domain whose certificate Portainer uses; whether Portainer runs the incumbent writes down nowhere."""
+    from pydantic import ValidationError
+
+    from mip_salt.federation.swarm_settings import Portainer
+
+    domain, where, line = values.get("DOMAIN_NAME", ("", "", 0))
+    if not domain:
+        return []
+    try:
+        Portainer(domain=domain)
+    except ValidationError:
+        flaws[where].add(line, f"DOMAIN_NAME {printable(domain, 60)} is no whole domain name: not kept")
+        return []
+    return [Kept(("settings", "portainer", "domain"), domain, where)]
 
 
 def _versions(values: Mapping[str, tuple[str, str, int]], flaws: dict[str, Flaws]) -> tuple[list[Kept], list[Left]]:
