@@ -74,6 +74,62 @@ def test_each_of_several_nodes_has_its_own(folder):
     assert ["first" in pillar for pillar in turned.values()] == [True, False, False]
 
 
+# Every way in which a file of a pillar may tell its own of a node; what they name lies beside them.
+KINDS = {
+    "yaml": "plain: {list: [1, 2], text: 'a: b'}\nmip: {settings: {jobs: 3}}\n",
+    "json": '#!json\n{"plain": {"list": [1, null, true]}}\n',
+    "jinja over json": """#!jinja|json
+{"id": {{ grains['id'] | json }}, "nested": {{ grains.get('nested') | json }}}
+""",
+    "python": """#!py
+def run():
+    return {"id": __opts__["id"], "os": __grains__["os"], "by": __salt__["grains.get"]("os"), "had": sorted(__pillar__)}
+""",
+    "include": "include:\n  - own.more\n  - own.{{ grains['id'] }}\nhere: 1\n",
+    "include of wishes": """
+include:
+  - own.wished:
+      defaults: {wish: {{ grains['os'] }} of {{ opts['id'] }}}
+      key: under
+""",
+    "import": """
+{% from 'own/map.jinja' import of with context %}
+{% import_yaml 'own/more.sls' as more %}
+of: {{ of }}
+more: {{ more | json }}
+""",
+    "matcher": """
+first: {{ salt['match.glob']('wk1') }}
+grain: {{ salt['match.grain']('os:Debian') }}
+either: {{ salt['match.compound']('G@os:Ubuntu or ms') }}
+by_id: {{ salt['match.filter_by']({'ms': 'master', 'wk*': 'worker'}, default='other') }}
+""",
+    "filtered by a grain": "is: {{ salt['grains.filter_by']({'Debian': {'a': 1}}, default='Debian') | json }}\n",
+    "pillar of before": "before: {{ pillar.get('mip', {}).get('identity', {}) | json }}\nhad: {{ pillar | length }}\n",
+    "wrong on one": "{% if grains['id'] == 'wk2' %}{{ nothing.there }}{% endif %}\nright: true\n",
+    "missing include": "include:\n  - own.missing\n",
+}
+BESIDE = {
+    "more.sls": "more: [1, 2, 3]\nid: nobody's\n",
+    "wished.sls": "wished: {{ wish }} in {{ saltenv }}\n",
+    "map.jinja": "{% set of = grains['os'] ~ ' ' ~ opts['id'] %}\n",
+    "wk1.sls": "mine: wk1's\n",
+    "wk2.sls": "mine: wk2's\n",
+    "ms.sls": "mine: ms's\n",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_of_each_kind_tells_each_node_what_it_tells_by_salt(folder, kind):
+    for name, text in {**BESIDE, "all.sls": KINDS[kind]}.items():
+        (folder.own_pillar / name).write_text(text)
+    compiler = Compiler(*salt_options(folder), folder.tmp)
+    turned = {node: in_a_process(lambda node=node: compiler.pillar.of(node, dict(GRAINS[node]))) for node in GRAINS}
+    assert turned == {node: in_a_process(lambda node=node: by_salt(folder, node)) for node in GRAINS}
+    wrong = {"wrong on one": ["wk2"], "missing include": list(GRAINS)}.get(kind, [])
+    assert [node for node, pillar in turned.items() if "_errors" in pillar] == wrong
+
+
 def test_what_is_wrong_with_one_is_an_error_of_its_own_alone(folder):
     compiler = Compiler(*salt_options(folder), folder.tmp)
     folder.entry("wk1").write_bytes(folder.entry("wk2").read_bytes())

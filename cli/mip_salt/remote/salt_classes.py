@@ -31,7 +31,7 @@ class NodePillar(salt.pillar.Pillar):  # type: ignore[misc]
     def __init__(self, opts: dict[str, Any]) -> None:
         functions = Late(
             lambda: salt.loader.minion_mods(
-                self.opts,
+                opts,  # as Salt does: to what they match, a node's name is here the pusher's
                 utils=salt.loader.utils(opts, file_client=self.client),
                 file_client=salt.fileclient.ContextlessFileClient(self.fileclient),
                 pillar=self.pillar_data,
