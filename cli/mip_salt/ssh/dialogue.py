@@ -125,4 +125,5 @@ class Dialogue:
     async def _rest(self) -> None:
         while await self._out.read(65536):
             pass
-        await asyncio.gather(self._errors, self._process.wait())
+        # A loop that ends early has cancelled the reader of its errors; the process is waited for all the same.
+        await asyncio.gather(self._errors, self._process.wait(), return_exceptions=True)
