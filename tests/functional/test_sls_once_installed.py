@@ -138,3 +138,11 @@ def test_a_deploy_does_each_roles_part_of_the_services(tree, role, service, has,
     found = named(low_of(tree, chosen(role=role, **service), "mip.service.deployed"))
     assert has in found
     assert lacks not in found
+
+
+def test_the_ui_waits_less_for_the_master_where_a_run_looks_for_it_again(tree):
+    given = running("ui")
+    states = ("mip-ui-reaches-the-master", "mip-ui-answers")
+    assert [named(low(tree, given))[name]["timeout"] for name in states] == [300, 300]
+    given["mip"]["patience"] = 15
+    assert [named(low(tree, given))[name]["timeout"] for name in states] == [15, 300]

@@ -57,6 +57,12 @@ def test_workers_that_have_not_joined_do_then_the_master_deploys_and_the_ui_look
     assert found == [("join", ("wk1",)), ("stacks", ("ms",)), ("ui", ("ui",))]
 
 
+def test_a_ui_that_did_not_wait_for_the_master_looks_again_once_that_has_done_its_work():
+    assert told(master(), ui(False), worker("wk1")) == [("ui", ("ui",))]
+    undone = replace(master(), kind=Kind.FAILED)
+    assert told(undone, ui(False), worker("wk1")) == []
+
+
 def test_only_the_workers_are_given_the_key():
     todo = phases(FEDERATION, [master("brain-wk1"), worker("wk1", False)])
     assert [(phase.name, phase.keyed) for phase in todo] == [("join", True), ("stacks", False)]

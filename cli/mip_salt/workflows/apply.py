@@ -10,7 +10,7 @@ from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.run import collect, run
-from mip_salt.workflows.joining import CHECK, MASTER, Phase, kept_out, key_from, merged, phases, without
+from mip_salt.workflows.joining import CHECK, MASTER, PATIENCE, Phase, kept_out, key_from, merged, phases, without
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -116,7 +116,7 @@ class Work:
             else:
                 self._tell(result)
 
-        self._states(nodes, sls, first)
+        self._states(nodes, sls, first, {"patience": PATIENCE} if MASTER in nodes else {})
         to_come = phases(self.federation, [self.found[name] for name in nodes])
         if to_come and not self.test and not self._interrupted():
             to_come = self._follow(to_come)
@@ -142,6 +142,8 @@ class Work:
 
     def _follow(self, todo: Sequence[Phase]) -> list[Phase]:
         """Do phases, one after the other; return those that were not come to."""
+        if not any(phase.keyed for phase in todo):
+            return self.in_order(todo, regardless=True).to_come
         able = self._able_to_join(todo)
         if not able:
             return list(todo)

@@ -44,11 +44,13 @@ class Phase:
     keyed: bool = False
 
 
+# Seconds that the ui waits for the master while that still works; when it is done, the ui looks for it once more.
+PATIENCE = 15
 CHECK = Phase("check", "ways to and from the master, and what the swarm needs", "", ())
 
 
 def phases(federation: Federation, results: Sequence[NodeResult]) -> list[Phase]:
-    """Return what is still to do after a highstate on all: nothing, unless a worker must join.
+    """Return what is still to do after a highstate on all: nothing, unless a worker must join, or the ui did not wait.
 
     results
         Of that highstate, or of a trial of it. Without the master among them, or with a master that holds no swarm,
@@ -66,18 +68,18 @@ def phases(federation: Federation, results: Sequence[NodeResult]) -> list[Phase]
         and (federation.nodes[name].hostname in missing or _to_do(result, JOINED))
         and any(row.function == JOINED for row in _rows(result))
     ]
-    if not joining:
-        return []
     waiting = tuple(
         name
         for name, result in found.items()
         if federation.nodes[name].role == Role.UI and any(row.sls == "mip.ui" and _open(row) for row in _rows(result))
     )
-    todo = [
-        Phase("join", "joins the swarm", "mip.swarm.worker", tuple(joining), keyed=True),
-        Phase("stacks", "deploys exareme on every node", "mip.stacks", (MASTER,)),
-        Phase("ui", "looks for the master again", "mip.ui", waiting),
-    ]
+    ui = Phase("ui", "looks for the master again", "mip.ui", waiting)
+    if joining:
+        join = Phase("join", "joins the swarm", "mip.swarm.worker", tuple(joining), keyed=True)
+        todo = [join, Phase("stacks", "deploys exareme on every node", "mip.stacks", (MASTER,)), ui]
+    else:
+        # What the master could not do, more patience does not.
+        todo = [ui] if found[MASTER].kind in (Kind.OK, Kind.CHANGED) else []
     return [phase for phase in todo if phase.nodes]
 
 

@@ -1,5 +1,5 @@
 # The web front end: mip-deployment's compose project, as it is, with the federation's variables.
-{% from 'mip/map.jinja' import settings, ui with context -%}
+{% from 'mip/map.jinja' import patience, settings, ui with context -%}
 {% set root = '/opt/mip-deployment' -%}
 {% set variables = [] -%}
 {% for name, value in ui['env'] | dictsort %}{% do variables.append(name ~ '=' ~ value) %}{% endfor -%}
@@ -71,6 +71,6 @@ mip-ui-answers:
 mip-ui-reaches-the-master:
   mip_web.answers:
     - name: {{ ('http://' ~ ui['env']['EXAREME_IP'] ~ ':9090/') | json }}
-    - timeout: {{ settings['wait']['ui'] }}
+    - timeout: {{ [patience, settings['wait']['ui']] | min }}
     - require:
       - mip_compose: mip-ui-up
