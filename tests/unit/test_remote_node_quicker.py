@@ -77,3 +77,26 @@ print(bool(child), bool(root))
 """
     said = ["True", "True", "False", "False", "False", "True"]
     assert [run(program, how, str(tmp_path)).split() for how in ("quicker", "as it is")] == [said, said]
+
+
+def test_a_nodes_interfaces_are_looked_up_once_for_all_its_grains(tmp_path):
+    program = """
+import subprocess
+from mip_salt.remote.node.quicker import interfaces_once
+asked, popen = [], subprocess.Popen.__init__
+def counted(self, words, *args, **more):
+    asked.append(words)
+    popen(self, words, *args, **more)
+subprocess.Popen.__init__ = counted
+names = ["ip4_interfaces", "ip6_interfaces", "hwaddr_interfaces", "ipv4", "ipv6", "ip_interfaces"]
+def made():
+    asked.clear()
+    grains = salt.loader.grains(opts, force_refresh=True)
+    return {name: grains.get(name) for name in names}, [words for words in asked if words[-2:] == ["addr", "show"]]
+plain, often = made()
+with interfaces_once():
+    once, seldom = made()
+after, again = made()
+print(plain == once == after, len(often) == len(again), len(seldom) < max(len(often), 2))
+"""
+    assert run(program, "quicker", extension(tmp_path)).split() == ["True", "True", "True"]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from mip_salt.remote.node.late import keep_filters, read_late
 from mip_salt.remote.node.places import Stopped, clean, hold, own_folder
-from mip_salt.remote.node.quicker import make_quicker
+from mip_salt.remote.node.quicker import interfaces_once, make_quicker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,7 +99,8 @@ def _serve(config: dict[str, Any], own: str, send: Send, receive: Receive) -> No
     opts["__cli"] = "salt-call"
     opts["lazy_loader_strict_matching"] = not _some_named_otherwise(f"{own}/modules")
     os.makedirs(f"{opts['cachedir']}/proc", exist_ok=True)
-    opts["grains"] = salt.loader.grains(opts)
+    with interfaces_once():
+        opts["grains"] = salt.loader.grains(opts)
     send("g", {"grains": opts["grains"]})
     files, held = b"", config["lock"]
     if held:  # while the pusher compiles
