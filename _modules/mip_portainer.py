@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +25,6 @@ LABEL = "org.mip-salt.deployed"
 PORT = 9000
 SOCKET = "/var/run/docker.sock"
 CERTIFICATES = "/etc/letsencrypt/live"
-PAUSE = 0.5
-ATTEMPTS = 20
 
 
 def __virtual__() -> str | tuple[bool, str]:
@@ -106,23 +103,9 @@ def deploy(name: str, image: str, data: str, domain: str = "") -> None:
     if found["differs"]:
         refuse_foreign(name, image, data, domain)
 
-    def change(have: dict[str, Any]) -> dict[str, Any]:
-        if not found["differs"]:
-            have["Labels"] = {**(have.get("Labels") or {}), **spec["Labels"]}
-            return have
-        return spec
-
-    for attempt in range(ATTEMPTS):
-        service = __salt__["mip_service.find"](name)
-        path = f"/services/{service['ID']}/update?version={service['Version']['Index']}&registryAuthFrom=spec"
-        try:
-            __salt__["mip_engine.call"]("POST", path, change(service["Spec"]))
-            return
-        except CommandExecutionError as err:
-            # Swarm itself writes to a service while it makes its tasks anew (measured, 20.10).
-            if "out of sequence" not in str(err) or attempt == ATTEMPTS - 1:
-                raise
-        time.sleep(PAUSE)
+    # One that is the same already only gets our label.
+    more = {"spec": spec} if found["differs"] else {"labels": spec["Labels"]}
+    __salt__["mip_service.change"](name, **more)
 
 
 def remove(name: str, image: str, data: str, domain: str = "") -> None:

@@ -77,7 +77,7 @@ def anew(services: list[str], seconds: float) -> dict[str, Any]:
         if service is None:
             raise CommandExecutionError(f"there is no service {name}")
         before = {task["ID"] for task in _tasks(service)}
-        _force(service["ID"])
+        change(service["ID"], anew=True)
         many = (service["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1)
         while True:
             tasks = _tasks(service)
@@ -92,6 +92,48 @@ def anew(services: list[str], seconds: float) -> dict[str, Any]:
                 return {"done": done, "why": f"{name}: {'; '.join(said[:3]) or 'its old task has not ended yet'}"}
             time.sleep(PAUSE)
     return {"done": done, "why": ""}
+
+
+def change(
+    service_id: str, labels: dict[str, str] | None = None, anew: bool = False, spec: dict[str, Any] | None = None
+) -> None:
+    """
+    Change a service; it keeps its right to pull.
+
+    service_id
+        Its id, or its name.
+
+    labels
+        Labels that it gets beside its own: that restarts no task.
+
+    anew
+        Whether its tasks are made anew, as they are.
+
+    spec
+        What it is to be from now on, as a whole; else it stays what it is.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-ssh ms mip_service.change brain-wk1_exareme anew=True
+    """
+    for attempt in range(ATTEMPTS):
+        service = __salt__["mip_engine.call"]("GET", f"/services/{service_id}")
+        wanted = {**(spec or service["Spec"])}
+        wanted["Labels"] = {**(wanted.get("Labels") or {}), **(labels or {})}
+        if anew:
+            task = wanted["TaskTemplate"]
+            wanted["TaskTemplate"] = {**task, "ForceUpdate": task.get("ForceUpdate", 0) + 1}
+        path = f"/services/{service_id}/update?version={service['Version']['Index']}&registryAuthFrom=spec"
+        try:
+            __salt__["mip_engine.call"]("POST", path, wanted)
+            return
+        except CommandExecutionError as err:
+            # Swarm itself writes to a service while it makes its tasks anew (measured, 20.10).
+            if "out of sequence" not in str(err) or attempt == ATTEMPTS - 1:
+                raise
+        time.sleep(PAUSE)
 
 
 def find(name: str) -> Any:
@@ -119,7 +161,8 @@ def waiting(name: str) -> dict[str, Any]:
     name
         The service's, whole.
 
-    Returns how many tasks are ``wanted`` and ``running``, and ``why`` the others do not, as a list.
+    Returns how many tasks are ``wanted`` and ``running``, ``why`` the others do not, as a list, and whether it is
+    ``stuck``: no node was found for a task.
 
     CLI Example:
 
@@ -129,7 +172,7 @@ def waiting(name: str) -> dict[str, Any]:
     """
     service = find(name)
     if service is None:
-        return {"wanted": 0, "running": 0, "why": ["there is no such service"]}
+        return {"wanted": 0, "running": 0, "why": ["there is no such service"], "stuck": False}
     many = (service["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1)
     tasks = sorted(_tasks(service), key=lambda task: task["CreatedAt"], reverse=True)
     wanted = [task for task in tasks if task["DesiredState"] not in ("shutdown", "remove", "complete")]
@@ -137,7 +180,8 @@ def waiting(name: str) -> dict[str, Any]:
     # Why the one before it ended says more than that this one is starting.
     failed = [task for task in tasks if task["Status"]["State"] in ("failed", "rejected")][:1]
     why = sorted({_why(task) for task in wanted + failed}) if up < many else []
-    return {"wanted": many, "running": min(up, many), "why": why}
+    stuck = up < many and any(task["Status"]["State"] == "pending" and not task.get("NodeID") for task in wanted)
+    return {"wanted": many, "running": min(up, many), "why": why, "stuck": stuck}
 
 
 def left(stack: str) -> list[str]:
@@ -174,23 +218,6 @@ def _tasks(service: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _ask(what: str, filters: dict[str, list[str]]) -> Any:
     return __salt__["mip_engine.call"]("GET", f"/{what}?filters={quote(json.dumps(filters))}")
-
-
-def _force(service_id: str) -> None:
-    """Have swarm make a service's tasks anew; it keeps its right to pull."""
-    for attempt in range(ATTEMPTS):
-        service = __salt__["mip_engine.call"]("GET", f"/services/{service_id}")
-        task = service["Spec"]["TaskTemplate"]
-        task["ForceUpdate"] = task.get("ForceUpdate", 0) + 1
-        path = f"/services/{service_id}/update?version={service['Version']['Index']}&registryAuthFrom=spec"
-        try:
-            __salt__["mip_engine.call"]("POST", path, service["Spec"])
-            return
-        except CommandExecutionError as err:
-            # Swarm itself writes to a service while it makes its tasks anew (measured, 20.10).
-            if "out of sequence" not in str(err) or attempt == ATTEMPTS - 1:
-                raise
-        time.sleep(PAUSE)
 
 
 def _why(task: dict[str, Any]) -> str:

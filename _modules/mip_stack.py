@@ -36,7 +36,6 @@ DEPLOY = 300
 # available again (moby 31014, 32999; measured, 20.10).
 STUCK = 10
 PAUSE = 0.5
-ATTEMPTS = 20
 
 
 def __virtual__() -> str | tuple[bool, str]:
@@ -119,7 +118,7 @@ def deploy(name: str, compose: str, env: dict[str, str], resolve: str = "changed
         label = _deployed(new, digest)
         restarts = bool(old) and _task(old) != _task(new)
         if _label(new) != label:
-            _update(new["ID"], lambda spec, label=label: spec["Labels"].update({LABEL: label}))
+            __salt__["mip_service.change"](new["ID"], {LABEL: label})
         if not old or _label(old) != label or _deployed(old, digest) != label:
             changes[full] = {"old": _told(old, digest), "new": digest, "restarts": restarts}
     return changes
@@ -132,7 +131,7 @@ def waiting(name: str) -> dict[str, Any]:
     name
         The stack's.
 
-    Returns ``wanted``, ``running``, ``why`` (a list) and ``stuck``, the ids of services for which no node was found.
+    Returns ``wanted``, ``running``, ``why`` (a list) and ``stuck``, the services for which no node was found.
 
     CLI Example:
 
@@ -140,22 +139,14 @@ def waiting(name: str) -> dict[str, Any]:
 
         salt-ssh ms mip_stack.waiting brain-wk1
     """
-    services = _services(name)
-    wanted, running, stuck = 0, 0, []
-    why = set() if services else {"there is no such stack"}
-    for service in services.values():
-        tasks = sorted(_ask("tasks", {"service": [service["ID"]]}), key=lambda task: task["CreatedAt"], reverse=True)
-        current = [task for task in tasks if task["DesiredState"] not in ("shutdown", "remove", "complete")]
-        up = sum(task["Status"]["State"] == "running" for task in current)
-        many = (service["Spec"]["Mode"].get("Replicated") or {}).get("Replicas", 1)
-        wanted, running = wanted + many, running + min(up, many)
-        if up < many:
-            # Why the one before it ended says more than that this one is starting.
-            failed = [task for task in tasks if task["Status"]["State"] in ("failed", "rejected")][:1]
-            why |= {f"{service['Spec']['Name']} is {_why(task)}" for task in current + failed}
-            if any(task["Status"]["State"] == "pending" and not task.get("NodeID") for task in current):
-                stuck.append(service["ID"])
-    return {"wanted": wanted, "running": running, "why": sorted(why), "stuck": stuck}
+    told = {full: __salt__["mip_service.waiting"](full) for full in services(name)}
+    return {
+        "wanted": sum(one["wanted"] for one in told.values()),
+        "running": sum(one["running"] for one in told.values()),
+        "why": sorted(f"{full} is {why}" for full, one in told.items() for why in one["why"])
+        or ([] if told else ["there is no such stack"]),
+        "stuck": [full for full, one in told.items() if one["stuck"]],
+    }
 
 
 def wait(name: str, seconds: float) -> dict[str, Any]:
@@ -183,10 +174,9 @@ def wait(name: str, seconds: float) -> dict[str, Any]:
         if (found["wanted"] and found["running"] >= found["wanted"]) or passed >= float(seconds):
             return {**found, "tried anew": anew}
         if found["stuck"] and not anew and passed >= min(STUCK, float(seconds) / 2):
-            for full, service in _services(name).items():
-                if service["ID"] in found["stuck"]:
-                    _update(service["ID"], _force)
-                    anew.append(full)
+            for full in found["stuck"]:
+                __salt__["mip_service.change"](full, anew=True)
+                anew.append(full)
         time.sleep(PAUSE)
 
 
@@ -231,27 +221,6 @@ def _ask(what: str, filters: dict[str, list[str]]) -> Any:
 
 def _services(name: str) -> dict[str, Any]:
     return {one["Spec"]["Name"]: one for one in _ask("services", {"label": [f"{NAMESPACE}={name}"]})}
-
-
-def _update(service_id: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change a service's spec; it keeps its right to pull."""
-    for attempt in range(ATTEMPTS):
-        service = __salt__["mip_engine.call"]("GET", f"/services/{service_id}")
-        change(service["Spec"])
-        path = f"/services/{service_id}/update?version={service['Version']['Index']}&registryAuthFrom=spec"
-        try:
-            __salt__["mip_engine.call"]("POST", path, service["Spec"])
-            return
-        except CommandExecutionError as err:
-            # Swarm itself writes to a service while it makes its tasks anew (measured, 20.10).
-            if "out of sequence" not in str(err) or attempt == ATTEMPTS - 1:
-                raise
-        time.sleep(PAUSE)
-
-
-def _force(spec: dict[str, Any]) -> None:
-    """Have a service's tasks made anew."""
-    spec["TaskTemplate"]["ForceUpdate"] = spec["TaskTemplate"].get("ForceUpdate", 0) + 1
 
 
 def _label(service: dict[str, Any] | None) -> str:
@@ -305,11 +274,6 @@ def _docker(words: list[str], sent: Any, env: dict[str, str]) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["without a word"]
         raise CommandExecutionError(f"docker {words[0]} {words[1]}: {_clean(said[-1], 300)}")
-
-
-def _why(task: dict[str, Any]) -> str:
-    status = task["Status"]
-    return _clean(": ".join(filter(None, (status["State"], status.get("Err") or status.get("Message")))))
 
 
 def _clean(text: str, limit: int = 200) -> str:

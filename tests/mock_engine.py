@@ -149,6 +149,7 @@ class MockEngine:
 
     def _services(self, method, rest, query, body):
         name, _, what = rest.partition("/")
+        name = next((key for key, one in self.services.items() if one["Spec"]["Name"] == name), name)
         if rest == "create":
             self.services["id-" + body["Name"]] = {"ID": "id-" + body["Name"], "Version": {"Index": 1}, "Spec": body}
             return 201, {"ID": "id-" + body["Name"]}
