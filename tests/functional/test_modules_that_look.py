@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -98,6 +99,8 @@ def test_a_look_changes_nothing(modules, engine):
 @pytest.fixture
 def consul(engine, monkeypatch):
     """A keystore's container at an address of its own, which answers as Consul does."""
+    # Other tests run beside these.
+    address = f"127.{os.getpid() >> 8 & 255}.{os.getpid() & 255}.2"
 
     class Handler(BaseHTTPRequestHandler):
         status, said = 200, "[]"
@@ -110,10 +113,10 @@ def consul(engine, monkeypatch):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.2", 8500), Handler)
+    server = ThreadingHTTPServer((address, 8500), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     engine.holds(container("k", {SERVICE: "brain-ms_exareme-keystore"}))
-    engine.bridged[f"{'k':_<12}"] = {"IPv4Address": "127.0.0.2/16"}
+    engine.bridged[f"{'k':_<12}"] = {"IPv4Address": f"{address}/16"}
     yield Handler
     server.shutdown()
     server.server_close()

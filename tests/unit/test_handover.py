@@ -141,11 +141,14 @@ def test_every_component_of_the_states_is_told(folder):
         "hosts": "/etc/hosts",
         "identity": "authorized_keys",
         "master": "/opt/mip",
+        "portainer": "Portainer, which shows the swarm",
         "stacks": "exareme's services",
         "time": "chrony",
         "ui": "/opt/mip-deployment/Federation",
     }
     assert {path.parent.name for path in STATES.glob("*/init.sls")} == set(told)
+    assert "Portainer" not in handover(folder, "ms").text
+    folder.document.write_text(f"{DOCUMENT}  settings: {{portainer: {{enabled: true}}}}\n")
     sheets = handover(folder, "ms").text + handover(folder, "ui").text
     assert [component for component, words in told.items() if words not in sheets] == []
 

@@ -15,7 +15,7 @@ from mip_salt.remote.greeting import Greeting
 from mip_salt.remote.results import Kind
 from mip_salt.remote.run import Session, run
 from mip_salt.remote.thin import Thin
-from waiting import until
+from waiting import runs, until
 
 NODES = ["ms", "wk1", "wk2", "wk3"]
 # Answers every call with its own pid and the function's name; what it says first, and whether it says more, is by node.
@@ -91,13 +91,6 @@ def ssh(tmp_path, monkeypatch):
     return put
 
 
-def running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_every_node_is_asked_and_nothing_is_left_running(folder, federation, ssh):
     started = ssh()
     results = list(run(folder, federation, NODES, "test.ping", deadline=30, jobs=2))
@@ -122,7 +115,7 @@ def test_a_connection_that_was_lost_meanwhile_is_made_anew(folder, federation, s
     with Session(folder, federation, deadline=30, jobs=4) as session:
         ((pid, _),) = [result.data for result in session.run(["ms"], "test.ping")]
         os.kill(pid, 9)
-        assert until(lambda: not running(pid))
+        assert until(lambda: not runs(pid))
         (again,) = session.run(["ms"], "test.ping")
     assert (again.kind, again.data[0] != pid) == (Kind.OK, True)
     assert started() == ["ms", "ms"]

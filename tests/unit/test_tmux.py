@@ -18,7 +18,7 @@ from mip_salt.vault import session
 from mip_salt.workflows import tmux
 from mip_salt.workflows.tmux import Windows
 from vaults import Answers
-from waiting import until
+from waiting import runs, until
 
 SECRET = "MIP_SALT_VAULT_PASSPHRASE"
 
@@ -112,7 +112,7 @@ def test_windows_that_are_opened_anew_end_those_before(windows: Windows) -> None
     windows.open(load(windows.folder))
     (after,) = asked(windows, "display", "-p", "#{pid}")
     assert before != after
-    assert until(lambda: not Path(f"/proc/{before}").exists())
+    assert until(lambda: not runs(before))
 
 
 def test_nothing_of_the_operators_own_tmux_is_read(windows: Windows, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,4 +177,4 @@ def test_an_uninstall_ends_them(unlocked: Folder) -> None:
     (pid,) = asked(windows, "display", "-p", "#{pid}")
     call = [sys.executable, *mip_salt(unlocked, "uninstall", "--yes", "--leave-nodes")]
     subprocess.run(call, capture_output=True, stdin=subprocess.DEVNULL, check=True)
-    assert until(lambda: not Path(f"/proc/{pid}").exists())
+    assert until(lambda: not runs(pid))

@@ -97,6 +97,7 @@ def handover(folder: Folder, node: str, *, user: str = "mipadmin", by_password: 
         daemon=", ".join(sorted(settings.docker.daemon)),
         hosts=settings.hosts,
         time_sync=settings.time_sync,
+        portainer=settings.portainer.image if settings.portainer.enabled and role == "master" else "",
     )
     return Sheet(node, user, {key.name: key.fingerprint for key in pinned}, text)
 
