@@ -86,4 +86,6 @@ def test_a_deep_nest_is_read(function):
     for _ in range(50_000):
         deep = [deep]
     for raw in (deep, {"return": deep, "retcode": 0}, {"stderr": deep, "_error": 1}):
-        read(raw, function)
+        result = read(raw, function)
+        assert result.kind in Kind
+        assert len(result.error) <= 1000

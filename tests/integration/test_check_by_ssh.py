@@ -107,7 +107,9 @@ class TestCheckBySystemSsh:
 
     def test_a_lying_login_shell_is_the_nodes_failure(self, ready: Host, folder: Folder) -> None:
         shell(ready, "echo Host key verification failed. >&2; exit 3")
-        self.refused(NodeFailed, folder, ready)
+        error = self.refused(NodeFailed, folder, ready)
+        assert not isinstance(error, TrustRefused)
+        assert error.exit_code == NodeFailed.exit_code
 
     def test_another_name_than_a_name_is_refused(self, ready: Host, folder: Folder) -> None:
         shell(ready, "echo MIP2; echo wk1; echo more; exit 0")

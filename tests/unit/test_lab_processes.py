@@ -85,5 +85,7 @@ def test_a_later_process_with_a_recorded_pid_is_not_ended(tmp_path, words):
         assert child.poll() is None
 
 
-def test_nothing_is_killed_for_a_disk_that_nobody_uses(tmp_path):
-    clear(tmp_path / "upper")
+def test_nothing_is_killed_for_a_disk_that_nobody_uses(tmp_path, words):
+    with process(tmp_path, "systemd-nspawn", *words) as child:
+        clear(tmp_path / "upper")
+        assert child.poll() is None

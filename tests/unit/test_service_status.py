@@ -264,9 +264,9 @@ def test_a_master_that_says_anything_is_shown_all_the_same(data):
     told = well()
     told["ms"] = data
     for row in rows(told):
-        line(row)
-        block(row, NOW)
-        as_json(row, NOW)
+        assert line(row)[0] == row.id
+        assert block(row, NOW)
+        assert json.loads(json.dumps(as_json(row, NOW)))["id"] == row.id
 
 
 def test_text_from_nodes_can_move_no_cursor_and_is_bounded():

@@ -245,13 +245,15 @@ class TestIdentity:
 class TestOperator:
     def test_the_operators_agent_gets_in(self, agent: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SSH_AUTH_SOCK", agent[0])
-        enter(ways={"key": agent[1]}, operator=True)
+        seen = enter(ways={"key": agent[1]}, operator=True)
+        assert f"key {agent[1][:12]}" in seen
 
     def test_the_operators_default_key_gets_in(self, no_operator: Path) -> None:
         own = no_operator / ".ssh" / "id_ed25519"
         own.parent.mkdir()
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", own], check=True)
-        enter(ways={"key": asyncssh.read_public_key(f"{own}.pub").get_fingerprint()}, operator=True)
+        offered = asyncssh.read_public_key(f"{own}.pub").get_fingerprint()
+        assert f"key {offered[:12]}" in enter(ways={"key": offered}, operator=True)
 
     def test_without_a_usable_key_what_the_node_offers_is_said(self) -> None:
         error, seen = refused(LoginRefused, ways={"password": "x", "key": "none"}, operator=True)
