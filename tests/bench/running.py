@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from integration.federations import BIN, FederationUnderTest, wish
+from integration.federations import BIN, FederationUnderTest, to_run
 from mip_salt.lab.lab import Lab, default_folder
-from mip_salt.lab.release import MIP
 from mip_salt.terminal import Terminal
 
 LAB = Path("/var/lib/mip-salt-lab-bench")
@@ -42,25 +40,11 @@ def main() -> int:
     lab.down()
     try:
         lab.up(name="bench", progress=lambda line: terminal.say(line))
-        with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as root:
-            federation = _configured(lab, FederationUnderTest(Path(root)))
-            try:
-                _tell(terminal, lab, federation)
-            finally:
-                federation.cli("vault", "lock", check=False)
+        with to_run(lab, NODES) as (federation, _):
+            _tell(terminal, lab, federation)
     finally:
         lab.down()
     return 0
-
-
-def _configured(lab: Lab, federation: FederationUnderTest) -> FederationUnderTest:
-    mip, exareme = lab.stand_in(lab.nodes())
-    sources = ("--mip-source", str(mip), "--exareme-source", str(exareme))
-    federation.cli("install", "--yes", "--version", MIP, *sources)
-    federation.cli("lab", "settings", env={**federation.environ, "MIP_SALT_LAB": str(lab.folder)})
-    federation.configure({node: wish(node, lab.node(node)) for node in NODES})
-    federation.cli("vault", "unlock")
-    return federation
 
 
 def _tell(terminal: Terminal, lab: Lab, federation: FederationUnderTest) -> None:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from mip_salt.data import data_root
+from mock_engine import MockEngine
 
 MACHINE_ID = "104a81cbac7c46d7a67f2a2d8553ec55"
 
@@ -124,3 +125,12 @@ def no_web_server():
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def engine(node):
+    """The manager of a swarm, on which nothing runs."""
+    made = MockEngine(node.folder)
+    made.managing()
+    yield made
+    made.close()

@@ -4,18 +4,9 @@ import os
 from contextlib import suppress
 
 import pytest
-from mock_engine import MANAGER, OURS, WORKER, MockEngine
+from mock_engine import MANAGER, OURS, WORKER
 from mock_engine import node as entry
 from salt.exceptions import CommandExecutionError
-
-
-@pytest.fixture
-def engine(node):
-    """The manager of a swarm."""
-    made = MockEngine(node.folder)
-    made.managing()
-    yield made
-    made.close()
 
 
 @pytest.fixture

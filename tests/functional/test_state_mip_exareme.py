@@ -4,19 +4,9 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from mock_engine import MockEngine
 from mock_engine import node as entry
 
 SPACE = {"com.docker.stack.namespace": "brain-wk2"}
-
-
-@pytest.fixture
-def engine(node):
-    """The manager of a swarm, on which nothing runs."""
-    made = MockEngine(node.folder)
-    made.managing()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import copy
 
 import pytest
-from mock_engine import MockEngine
 
 ARGS = {"name": "mip-portainer", "image": "portainer/portainer:latest", "data": "/opt/mip/portainer"}
 DOMAIN = "mip.hospital.example"
@@ -31,14 +30,6 @@ INCUMBENTS = {
         "Ports": [{"Protocol": "tcp", "TargetPort": 9000, "PublishedPort": 9000, "PublishMode": "host"}],
     },
 }
-
-
-@pytest.fixture
-def engine(node):
-    made = MockEngine(node.folder)
-    made.managing()
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from mip_salt.federation.document import load
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.federation.node_ids import role_of
+from mip_salt.lab.release import MIP
 from mip_salt.ssh.pins import read
 from wheelhouse import wheelhouse
 
@@ -106,3 +107,25 @@ def unlocked(lab: Any, *nodes: str) -> Iterator[FederationUnderTest]:
             yield federation
         finally:
             federation.cli("vault", "lock")
+
+
+@contextmanager
+def to_run(lab: Any, nodes: Sequence[str]) -> Iterator[tuple[FederationUnderTest, str]]:
+    """Give a federation of some of the lab's nodes, unlocked, with the lab's own version to run: nothing runs yet.
+
+    With it comes what `lab settings` said. In the end the nodes are bare.
+    """
+    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
+        federation = FederationUnderTest(Path(name))
+        try:
+            mip, exareme = lab.stand_in([lab.node(node) for node in nodes])
+            sources = ("--mip-source", str(mip), "--exareme-source", str(exareme))
+            federation.cli("install", "--yes", "--version", MIP, *sources)
+            said = federation.cli("lab", "settings", env={**federation.environ, "MIP_SALT_LAB": str(lab.folder)}).stderr
+            federation.configure({node: wish(node, lab.node(node)) for node in nodes})
+            federation.cli("vault", "unlock")
+            yield federation, said
+        finally:
+            federation.cli("vault", "lock", check=False)
+            for node in nodes:
+                lab.node(node).reset()

@@ -3,15 +3,14 @@
 What runs are the lab's stand-ins; the commands are those of the incumbent's playbooks and of its `mip`.
 """
 
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from integration.federations import FederationUnderTest, wish
+from integration.federations import to_run
 from integration.incumbent_way import init_swarm, join_worker, start_exareme, start_ui
 from integration.test_swarm import CONTAINERS, HEALTH, ran
-from mip_salt.lab.release import EXAREME, MIP, TO_EXAREME, TO_MIP
+from mip_salt.lab.release import EXAREME, TO_EXAREME, TO_MIP
 from waiting import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -22,24 +21,13 @@ COMPOSE_FILES = {Path(path).name: text for path, text in TO_EXAREME.items()}
 
 @pytest.fixture(scope="module")
 def story(lab):
-    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
-        federation = FederationUnderTest(Path(name))
+    with to_run(lab, NODES) as (federation, _):
         told = SimpleNamespace(federation=federation)
-        try:
-            tell(lab, federation, told)
-            yield told
-        finally:
-            federation.cli("vault", "lock", check=False)
-            for node in NODES:
-                lab.node(node).reset()
+        tell(lab, federation, told)
+        yield told
 
 
 def tell(lab, federation, told):
-    mip, exareme = lab.stand_in([lab.node(node) for node in NODES])
-    federation.cli("install", "--yes", "--version", MIP, "--mip-source", str(mip), "--exareme-source", str(exareme))
-    federation.cli("lab", "settings", env={**federation.environ, "MIP_SALT_LAB": str(lab.folder)})
-    federation.configure({node: wish(node, lab.node(node)) for node in NODES})
-    federation.cli("vault", "unlock")
     the_incumbent(lab, federation.federation.settings)
     told.before = {node: lab.node(node).run(CONTAINERS) for node in NODES}
     told.swarm = lab.node("ms").run(SWARM)

@@ -4,12 +4,9 @@ One story: each test goes on from where the one before it left the nodes. What r
 """
 
 import json
-import tempfile
-from pathlib import Path
 
 import pytest
-from integration.federations import FederationUnderTest, wish
-from mip_salt.lab.release import MIP
+from integration.federations import to_run, wish
 from waiting import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
@@ -24,20 +21,9 @@ MOVED = {"ms": "10.213.77.210", "wk1": "10.213.77.221"}
 @pytest.fixture(scope="module")
 def federation(lab):
     """A federation that runs on a master and two workers, unlocked."""
-    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
-        made = FederationUnderTest(Path(name))
-        try:
-            mip, exareme = lab.stand_in([lab.node(node) for node in NODES])
-            made.cli("install", "--yes", "--version", MIP, "--mip-source", str(mip), "--exareme-source", str(exareme))
-            made.cli("lab", "settings", env={**made.environ, "MIP_SALT_LAB": str(lab.folder)})
-            made.configure({node: wish(node, lab.node(node)) for node in NODES})
-            made.cli("vault", "unlock")
-            made.cli("apply")
-            yield made
-        finally:
-            made.cli("vault", "lock", check=False)
-            for node in NODES:
-                lab.node(node).reset()
+    with to_run(lab, NODES) as (made, _):
+        made.cli("apply")
+        yield made
 
 
 def kinds(federation, *words, check=True):

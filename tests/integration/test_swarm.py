@@ -8,15 +8,13 @@ import json
 import re
 import signal
 import subprocess
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from integration.federations import BIN, FederationUnderTest, wish
-from mip_salt.lab.release import MIP
+from integration.federations import BIN, to_run
 from waiting import until
 
 # The story takes half of that on two busy cores.
@@ -69,16 +67,10 @@ class Watch:
 @pytest.fixture(scope="module")
 def story(lab):
     """Tell the story once; the tests look at what it left."""
-    with tempfile.TemporaryDirectory(prefix="mip-", dir="/tmp") as name:
-        federation = FederationUnderTest(Path(name))
-        told = SimpleNamespace(federation=federation)
-        try:
-            tell(lab, federation, told)
-            yield told
-        finally:
-            federation.cli("vault", "lock", check=False)
-            for node in NODES:
-                lab.node(node).reset()
+    with to_run(lab, NODES) as (federation, said):
+        told = SimpleNamespace(federation=federation, settings=said)
+        tell(lab, federation, told)
+        yield told
 
 
 def ran(federation, *words, check=True):
@@ -87,14 +79,8 @@ def ran(federation, *words, check=True):
 
 
 def tell(lab, federation, told):
-    mip, exareme = lab.stand_in(lab.nodes())
-    sources = ("--mip-source", str(mip), "--exareme-source", str(exareme))
-    federation.cli("install", "--yes", "--version", MIP, *sources)
     env = {**federation.environ, "MIP_SALT_LAB": str(lab.folder)}
-    told.settings = federation.cli("lab", "settings", env=env).stderr
     told.again = federation.cli("lab", "settings", env=env).stderr
-    federation.configure({node: wish(node, lab.node(node)) for node in NODES})
-    federation.cli("vault", "unlock")
     told.bare = everywhere(lab, CONTAINERS)
     told.plan = federation.cli("plan").stderr
     told.planned = everywhere(lab, CONTAINERS)
