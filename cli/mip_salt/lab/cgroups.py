@@ -24,6 +24,11 @@ def make_groups(machine: str) -> list[Path]:
     return groups
 
 
+def machines_with_groups() -> set[str]:
+    """Return the names that have a cgroup where `make_groups` makes them, whatever made those."""
+    return {group.name for top in _hierarchies() for group in top.iterdir() if group.is_dir()}
+
+
 def remove_groups(machine: str, patience: float = 3) -> None:
     """Remove a machine's cgroups, once its processes are gone.
 

@@ -121,7 +121,7 @@ class Lab:
         with held():
             found = [path.name for path in self._nodes.glob("*")]
             if not self.others():
-                found += network.leftovers()
+                found += machines.leftovers()
             chosen = sorted({node for node in found if NODE_ID.match(node)}, key=order_of)
             self._side_by_side([self._machine(node, {}) for node in chosen], _removed, progress)
             if not self.others():

@@ -14,9 +14,9 @@ from mip_salt.errors import Damaged
 from mip_salt.federation.files import write_atomic
 from mip_salt.lab import network
 from mip_salt.lab.base import USER
-from mip_salt.lab.cgroups import host_has_systemd, make_groups, remove_groups
+from mip_salt.lab.cgroups import host_has_systemd, machines_with_groups, make_groups, remove_groups
 from mip_salt.lab.disk import mount, mounted_under, unmount
-from mip_salt.lab.processes import DIRECTORY, MACHINE, Running, clear, end, init_of, running
+from mip_salt.lab.processes import DIRECTORY, MACHINE, PREFIX, Running, clear, end, init_of, running
 from mip_salt.lab.tools import call, put
 from mip_salt.printable import printable
 
@@ -76,6 +76,12 @@ class Machine:
             return Record(str(record["password"]), str(record["host_key"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def leftovers() -> list[str]:
+    """Return the ids of nodes of which something is here besides their disks: a killed run's too."""
+    names = network.machines_with_network() | machines_with_groups()
+    return sorted(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
 
 
 def prepare(machine: Machine, password: str) -> Record:

@@ -105,10 +105,9 @@ def unplug(node: str) -> None:
         call(["ip", "netns", "delete", name])
 
 
-def leftovers() -> list[str]:
-    """Return the nodes that have a cable or a network namespace here."""
-    names = [name for _, name in socket.if_nameindex()] + [path.name for path in NAMESPACES.glob("*")]
-    return sorted({name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)})
+def machines_with_network() -> set[str]:
+    """Return the names that have a cable or a network namespace here, a lab's or not."""
+    return {name for _, name in socket.if_nameindex()} | {path.name for path in NAMESPACES.glob("*")}
 
 
 def rewire(node: str) -> bool:
