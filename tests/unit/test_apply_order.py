@@ -4,6 +4,7 @@ import pytest
 from mip_salt.federation.document import parse
 from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import Kind, NodeResult
+from mip_salt.remote.run import Session
 from mip_salt.remote.states import StateRow, StateRun
 from mip_salt.workflows import apply as workflow
 
@@ -35,15 +36,17 @@ def rounds(monkeypatch, tmp_path):
     folder.create()
 
     def applied(*answers):
-        ran, left = [], list(answers)
+        ran, left, sessions = [], list(answers), set()
 
-        def run(_, __, nodes, ___, sls, *____, pillar=None, **_____):
+        def run(session, nodes, _, sls, *__, pillar=None, **___):
+            sessions.add(session)
             ran.append((tuple(nodes), tuple(sls), ((pillar or {}).get("mip") or {}).get("patience")))
             answer = {one.id: one for one in left.pop(0)}
             return (answer[name] for name in nodes)
 
-        monkeypatch.setattr(workflow, "run", run)
+        monkeypatch.setattr(Session, "run", run)
         found = workflow.apply(folder, FEDERATION, ["ms", "ui"])
+        assert len(sessions) == 1, "every round is over the same connections"
         return ran, {one.id: one.kind for one in found.results}, found.to_come
 
     return applied

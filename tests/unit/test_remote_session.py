@@ -101,9 +101,9 @@ def test_every_node_is_asked_and_nothing_is_left_running(folder, federation, ssh
 
 def test_a_session_asks_further_things_over_the_same_connections(folder, federation, ssh):
     started = ssh()
-    with Session(folder, federation, deadline=30, jobs=4) as session:
-        first = {result.id: result.data for result in session.run(NODES, "test.ping")}
-        second = {result.id: result.data for result in session.run(NODES[:2], "cmd.run", ["true"])}
+    with Session(folder, federation, jobs=4) as session:
+        first = {result.id: result.data for result in session.run(NODES, "test.ping", deadline=30)}
+        second = {result.id: result.data for result in session.run(NODES[:2], "cmd.run", ["true"], deadline=30)}
     assert {name: data[1] for name, data in second.items()} == {"ms": "cmd.run", "wk1": "cmd.run"}
     assert all(second[name][0] == first[name][0] for name in second)
     assert started() == NODES
@@ -112,11 +112,11 @@ def test_a_session_asks_further_things_over_the_same_connections(folder, federat
 
 def test_a_connection_that_was_lost_meanwhile_is_made_anew(folder, federation, ssh):
     started = ssh()
-    with Session(folder, federation, deadline=30, jobs=4) as session:
-        ((pid, _),) = [result.data for result in session.run(["ms"], "test.ping")]
+    with Session(folder, federation, jobs=4) as session:
+        ((pid, _),) = [result.data for result in session.run(["ms"], "test.ping", deadline=30)]
         os.kill(pid, 9)
         assert until(lambda: not runs(pid))
-        (again,) = session.run(["ms"], "test.ping")
+        (again,) = session.run(["ms"], "test.ping", deadline=30)
     assert (again.kind, again.data[0] != pid) == (Kind.OK, True)
     assert started() == ["ms", "ms"]
 

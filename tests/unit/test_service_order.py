@@ -5,7 +5,7 @@ from mip_salt.federation import seen
 from mip_salt.federation.document import parse
 from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import Kind, NodeResult
-from mip_salt.workflows import apply as applying
+from mip_salt.remote.run import Session
 from mip_salt.workflows.service import Wish, plan, serve
 
 AGAIN = "mip-salt -f brain service VERB"
@@ -28,12 +28,12 @@ def nodes(monkeypatch):
     """Nodes that end as they are told to, and note what they were asked; else all is well with them."""
     kinds, asked = {}, []
 
-    def run(_folder, _federation, names, function, args=(), kwargs=None, *, pillar=None, **_):
+    def run(_session, names, function, args=(), kwargs=None, *, pillar=None, **_):
         asked.append((tuple(names), *args, kwargs, pillar))
         for name in names:
             yield NodeResult(name, kinds.get(name, Kind.CHANGED), command="salt-ssh …")
 
-    monkeypatch.setattr(applying, "run", run)
+    monkeypatch.setattr(Session, "run", run)
     run.kinds, run.asked = kinds, asked
     return run
 

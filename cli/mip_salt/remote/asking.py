@@ -112,11 +112,13 @@ def ask(question: Question, node: Node) -> Generator[None, Heard, Answer]:
 
 def _asked(question: Question, node: Node) -> Generator[None, Heard, Answer]:
     connection = node.connection
-    if connection.grains is None:
-        if (yield from _frame("h")).get("missing"):
-            connection.send(frame("P", question.pusher.thin.data))
+    if connection.grains is None and (yield from _frame("h")).get("missing"):
+        connection.send(frame("P", question.pusher.thin.data))
+    if connection.outdated:
+        connection.send(frame("G", {}))
+    if connection.grains is None or connection.outdated:
         grains = (yield from _frame("g")).get("grains")
-        connection.grains = grains if isinstance(grains, dict) else {}
+        connection.grains, connection.outdated = grains if isinstance(grains, dict) else {}, False
     if not question.compiles:
         call = {"function": question.function, "args": list(question.args), "kwargs": dict(question.kwargs)}
         connection.send(frame("C", call))

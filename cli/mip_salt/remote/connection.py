@@ -42,6 +42,8 @@ class Connection:
         Told of the pipes to watch; their data is the connection.
     grains
         What the node said of itself, once it has.
+    outdated
+        Whether states changed that node since.
     password
         Whether sudo on the node is to take a password from us.
 
@@ -59,6 +61,7 @@ class Connection:
     ) -> None:
         self.name, self._selector = name, selector
         self.grains: dict[str, Any] | None = None
+        self.outdated = False
         self._frames = Frames()
         self._said = bytearray()
         self._out: list[memoryview] = []

@@ -73,21 +73,23 @@ class _Turn:
 class Conversations:
     """All connections of a session.
 
-    deadline, jobs
+    jobs
         As of Session.
     """
 
-    def __init__(self, folder: Folder, federation: Federation, *, deadline: float, jobs: int) -> None:
-        self.folder, self.federation, self.deadline, self.jobs = folder, federation, deadline, jobs
+    def __init__(self, folder: Folder, federation: Federation, *, jobs: int) -> None:
+        self.folder, self.federation, self.jobs = folder, federation, jobs
         self._selector = selectors.DefaultSelector()
         self._compilers = Compilers(self._selector, tmp=folder.tmp, log=folder.log / "salt-ssh.log")
         self._turns: dict[str, _Turn] = {}
         self._open: dict[str, Connection] = {}
         self._closing: set[Connection] = set()
 
-    def all(self, nodes: Sequence[str], question: Question, hear: Hear, *, last: bool) -> Iterator[NodeResult]:
+    def all(
+        self, nodes: Sequence[str], question: Question, hear: Hear, *, deadline: float, last: bool
+    ) -> Iterator[NodeResult]:
         """Ask all nodes; yield every node's result. As of Session.run."""
-        self._question, self._hear, self._last = question, hear, last
+        self._question, self._hear, self._deadline, self._last = question, hear, deadline, last
         waiting, ticked = list(dict.fromkeys(nodes)), 0.0
         try:
             self._wait(0)  # a connection that was lost meanwhile says so now
@@ -189,7 +191,7 @@ class Conversations:
 
     def _settled(self) -> Iterator[NodeResult]:
         for name, turn in list(self._turns.items()):
-            if turn.answer is not None or turn.seconds > self.deadline:
+            if turn.answer is not None or turn.seconds > self._deadline:
                 yield self._settle(name)
 
     def _settle(self, name: str) -> NodeResult:
@@ -207,12 +209,13 @@ class Conversations:
         else:
             self._close(connection)
         if answer is None:
-            why = f"no end of its work in {self.deadline:g} s; gave up{in_hand(turn.at)}"
+            why = f"no end of its work in {self._deadline:g} s; gave up{in_hand(turn.at)}"
             result = NodeResult(name, Kind.UNREACHABLE, error=why, hint=GOES_ON, command=asked.command)
         else:
             result = self._precise(asked, read(asked, answer, status))
             if "lost" in answer:
                 result = replace(result, error=result.error + in_hand(turn.at))
+        connection.outdated = connection.outdated or bool(result.changed)
         return replace(result, seconds=turn.seconds)
 
     def _close(self, connection: Connection) -> None:

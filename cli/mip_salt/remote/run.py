@@ -30,18 +30,16 @@ def _nothing(*_: object) -> None:
 class Session:
     """Connections to nodes that stay open, for a command that asks them more than one thing; used in a ``with``.
 
-    deadline
-        Seconds that each node may take over each thing; then what is done for it here is ended.
     jobs
         Nodes worked on at once.
 
     The federation is held and its vault open.
     """
 
-    def __init__(self, folder: Folder, federation: Federation, *, deadline: float, jobs: int) -> None:
+    def __init__(self, folder: Folder, federation: Federation, *, jobs: int) -> None:
         self.folder, self.federation = folder, federation
         self._pusher = Pusher(folder)
-        self._conversations = Conversations(folder, federation, deadline=deadline, jobs=max(1, jobs))
+        self._conversations = Conversations(folder, federation, jobs=max(1, jobs))
 
     def __enter__(self) -> Session:
         empty(self.folder)
@@ -61,6 +59,7 @@ class Session:
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
         *,
+        deadline: float,
         pillar: Mapping[str, Any] | None = None,
         last: bool = False,
         on_start: Callable[[str], None] = _nothing,
@@ -73,6 +72,8 @@ class Session:
             A function of an execution module, such as ``state.apply``.
         args, kwargs
             Its arguments, never secrets: the command that reproduces a failure shows them.
+        deadline
+            Seconds that each node may take; then what is done for it here is ended.
         pillar
             What states find in their pillar besides, in this run alone. It may be secret: it is in no command that is
             shown, and is written nowhere.
@@ -101,7 +102,7 @@ class Session:
                 self.folder, self.federation, self._pusher, function, args, kwargs or {}, pillar or {}, packed
             )
             hear = Hear(on_start, on_tick, on_progress)
-            yield from self._conversations.all(nodes, question, hear, last=last)
+            yield from self._conversations.all(nodes, question, hear, deadline=deadline, last=last)
 
 
 def run(
@@ -120,12 +121,13 @@ def run(
     on_progress: Callable[[Progress], None] = _nothing,
 ) -> Iterator[NodeResult]:
     """Run one function of Salt on nodes, in a session of its own; all else is as ``Session`` and its ``run`` say."""
-    with Session(folder, federation, deadline=deadline, jobs=jobs) as session:
+    with Session(folder, federation, jobs=jobs) as session:
         yield from session.run(
             nodes,
             function,
             args,
             kwargs,
+            deadline=deadline,
             pillar=pillar,
             last=True,
             on_start=on_start,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import Kind, NodeResult, Progress
-from mip_salt.remote.run import collect, run
+from mip_salt.remote.run import Session, collect
 from mip_salt.workflows.joining import CHECK, MASTER, PATIENCE, Phase, kept_out, key_from, merged, phases, without
 
 if TYPE_CHECKING:
@@ -79,11 +79,12 @@ def apply(
             "all nodes chosen are disabled",
             hint=f"Let them in again: mip-salt -f {folder.name} node enable {' '.join(nodes)}",
         )
-    return Work(folder, federation, test=test, on_event=on_event).all(enabled)
+    with Session(folder, federation, jobs=federation.settings.jobs) as session:
+        return Work(session, test=test, on_event=on_event).all(enabled)
 
 
 class Work:
-    """States that are run on nodes of a federation, under way.
+    """States that are run on nodes of a federation, under way; all of them over the connections of one session.
 
     pillar
         What they find in their pillar besides.
@@ -93,15 +94,15 @@ class Work:
 
     def __init__(
         self,
-        folder: Folder,
-        federation: Federation,
+        session: Session,
         *,
         test: bool,
         on_event: Callable[[Event], None],
         pillar: dict[str, Any] | None = None,
         again: str = "",
     ) -> None:
-        self.folder, self.federation, self.test, self.on_event = folder, federation, test, on_event
+        self.session, self.test, self.on_event = session, test, on_event
+        self.folder, self.federation = session.folder, session.federation
         self.pillar, self.again = pillar or {}, again
         self.found: dict[str, NodeResult] = {}
 
@@ -203,16 +204,13 @@ class Work:
             self.found[result.id] = merged(old, result) if old else result
             tell(self.found[result.id])
 
-        settings, on_event = self.federation.settings, self.on_event
-        results = run(
-            self.folder,
-            self.federation,
+        on_event = self.on_event
+        results = self.session.run(
             nodes,
             "state.apply",
             args,
             {"test": True} if self.test else None,
-            deadline=settings.deadline,
-            jobs=settings.jobs,
+            deadline=self.federation.settings.deadline,
             pillar={"mip": given} if (given := {**self.pillar, **(more or {})}) else None,
             on_start=lambda name: on_event(Event("started", name)),
             on_tick=lambda: on_event(Event("tick")),
@@ -232,8 +230,7 @@ class Work:
             remember(self.folder, result)
 
     def _ask_master(self, function: str) -> NodeResult:
-        settings = self.federation.settings
-        asked = run(self.folder, self.federation, [MASTER], function, deadline=min(settings.deadline, 60), jobs=1)
+        asked = self.session.run([MASTER], function, deadline=min(self.federation.settings.deadline, 60))
         return collect(asked, [MASTER], lambda _: None)[0]
 
     def _master_failed(self, asked: NodeResult, why: str, hint: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.node_ids import Role
+from mip_salt.remote.run import Session
 from mip_salt.workflows.apply import Applied, Event, Work
 from mip_salt.workflows.joining import MASTER, Phase
 
@@ -185,10 +186,11 @@ def serve(
     for name in found.skipped:
         if name not in found.stacks:
             on_event(Event("skipped", name))
-    work = Work(folder, federation, test=test, on_event=on_event, pillar=found.pillar, again=again)
-    if found.wish.verb != "deploy":
-        return work.in_order(phases_of(found), regardless=found.wish.verb == "stop")
-    return work.all(_working(found), (DEPLOYED,))
+    with Session(folder, federation, jobs=federation.settings.jobs) as session:
+        work = Work(session, test=test, on_event=on_event, pillar=found.pillar, again=again)
+        if found.wish.verb != "deploy":
+            return work.in_order(phases_of(found), regardless=found.wish.verb == "stop")
+        return work.all(_working(found), (DEPLOYED,))
 
 
 def _working(found: Plan) -> Sequence[str]:

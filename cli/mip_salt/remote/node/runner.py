@@ -99,9 +99,7 @@ def _serve(config: dict[str, Any], own: str, send: Send, receive: Receive) -> No
     opts["__cli"] = "salt-call"
     opts["lazy_loader_strict_matching"] = not _some_named_otherwise(f"{own}/modules")
     os.makedirs(f"{opts['cachedir']}/proc", exist_ok=True)
-    with interfaces_once():
-        opts["grains"] = salt.loader.grains(opts)
-    send("g", {"grains": opts["grains"]})
+    _tell_grains(opts, send)
     files, held = b"", config["lock"]
     if held:  # while the pusher compiles
         import salt.fileclient
@@ -110,6 +108,8 @@ def _serve(config: dict[str, Any], own: str, send: Send, receive: Receive) -> No
         kind, body = receive()
         if kind == "F":
             files = body
+        elif kind == "G":
+            _tell_grains(opts, send)
         elif kind == "C":
             with _masked(config["umask"]):
                 answer = _call(opts, **json.loads(body))
@@ -121,6 +121,15 @@ def _serve(config: dict[str, Any], own: str, send: Send, receive: Receive) -> No
             with _masked(config["umask"]):
                 answer = _states(opts, own, files, send, **json.loads(body))
             send("r", answer)
+
+
+def _tell_grains(opts: Any, send: Send) -> None:
+    """Look what the node is, and tell."""
+    import salt.loader
+
+    with interfaces_once():
+        opts["grains"] = salt.loader.grains(opts)
+    send("g", {"grains": opts["grains"]})
 
 
 @contextlib.contextmanager
