@@ -68,6 +68,15 @@ def test_only_the_workers_are_given_the_key():
     assert [(phase.name, phase.keyed) for phase in todo] == [("join", True), ("stacks", False)]
 
 
+def test_the_stacks_are_told_by_the_nodes_that_were_chosen():
+    results = [master("brain-wk1"), worker("wk1", False)]
+    assert [phases(FEDERATION, results, chosen)[1].told for chosen in ((), ("wk1",), ("ms", "wk1"))] == [
+        "deploys exareme on every node",
+        "deploys exareme on wk1",
+        "deploys exareme on ms, wk1",
+    ]
+
+
 def test_a_ui_that_is_well_is_left_alone():
     assert told(master("brain-wk1"), ui(), worker("wk1", False))[-1] == ("stacks", ("ms",))
 

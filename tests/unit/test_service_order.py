@@ -6,6 +6,7 @@ from mip_salt.federation.document import parse
 from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.run import Session
+from mip_salt.remote.states import StateRow, StateRun
 from mip_salt.workflows.service import Wish, plan, serve
 
 AGAIN = "mip-salt -f brain service VERB"
@@ -26,15 +27,15 @@ def folder(tmp_path):
 @pytest.fixture
 def nodes(monkeypatch):
     """Nodes that end as they are told to, and note what they were asked; else all is well with them."""
-    kinds, asked = {}, []
+    kinds, rows, asked = {}, {}, []
 
     def run(_session, names, function, args=(), kwargs=None, *, pillar=None, **_):
         asked.append((tuple(names), *args, kwargs, pillar))
         for name in names:
-            yield NodeResult(name, kinds.get(name, Kind.CHANGED), command="salt-ssh …")
+            yield NodeResult(name, kinds.get(name, Kind.CHANGED), command="salt-ssh …", data=rows.get(name))
 
     monkeypatch.setattr(Session, "run", run)
-    run.kinds, run.asked = kinds, asked
+    run.kinds, run.rows, run.asked = kinds, rows, asked
     return run
 
 
@@ -87,3 +88,11 @@ def test_it_is_no_apply_that_status_would_tell_of(folder, nodes, verb):
 def test_a_deploy_is_the_work_of_all_nodes_that_it_is_about_side_by_side(folder, nodes):
     served(folder, "deploy", "wk1")
     assert [row[:2] for row in nodes.asked] == [(("ms", "wk1"), "mip.service.deployed")]
+
+
+def test_a_deploy_of_some_nodes_tells_those_whose_stacks_it_deploys_and_one_of_all_tells_every_node(folder, nodes):
+    swarm = ("mip_swarm.manager", "mip_swarm_network.present")
+    for name, states in {"ms": dict.fromkeys(swarm, True), "wk1": {"mip_swarm.joined": None}}.items():
+        nodes.rows[name] = StateRun([StateRow(one, "", one, done, "", ()) for one, done in states.items()], 0, 0, 0)
+    told = [served(folder, "deploy", *names, test=True).to_come[1].told for names in (("wk1",), ())]
+    assert told == ["deploys exareme on wk1", "deploys exareme on every node"]

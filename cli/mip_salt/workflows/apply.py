@@ -106,8 +106,12 @@ class Work:
         self.pillar, self.again = pillar or {}, again
         self.found: dict[str, NodeResult] = {}
 
-    def all(self, nodes: Sequence[str], sls: Sequence[str] = ()) -> Applied:
-        """Do the highstate, or some files of states, on all nodes side by side, and what must follow it."""
+    def all(self, nodes: Sequence[str], sls: Sequence[str] = (), stacks: Sequence[str] = ()) -> Applied:
+        """Do the highstate, or some files of states, on all nodes side by side, and what must follow it.
+
+        stacks
+            Ids of the nodes whose stacks it is about; none for all.
+        """
         held: list[NodeResult] = []
 
         def first(result: NodeResult) -> None:
@@ -118,7 +122,7 @@ class Work:
                 self._tell(result)
 
         self._states(nodes, sls, first, {"patience": PATIENCE} if MASTER in nodes else {})
-        to_come = phases(self.federation, [self.found[name] for name in nodes])
+        to_come = phases(self.federation, [self.found[name] for name in nodes], stacks)
         if to_come and not self.test and not self._interrupted():
             to_come = self._follow(to_come)
         for result in held:

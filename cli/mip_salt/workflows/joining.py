@@ -49,12 +49,14 @@ PATIENCE = 15
 CHECK = Phase("check", "ways to and from the master, and what the swarm needs", "", ())
 
 
-def phases(federation: Federation, results: Sequence[NodeResult]) -> list[Phase]:
+def phases(federation: Federation, results: Sequence[NodeResult], stacks: Sequence[str] = ()) -> list[Phase]:
     """Return what is still to do after a highstate on all: nothing, unless a worker must join, or the ui did not wait.
 
     results
         Of that highstate, or of a trial of it. Without the master among them, or with a master that holds no swarm,
         nothing can be done.
+    stacks
+        Ids of the nodes whose stacks it is about; none for all.
     """
     found = {result.id: result for result in results}
     if MASTER not in found or not _holds_a_swarm(found[MASTER]):
@@ -76,7 +78,8 @@ def phases(federation: Federation, results: Sequence[NodeResult]) -> list[Phase]
     ui = Phase("ui", "looks for the master again", "mip.ui", waiting)
     if joining:
         join = Phase("join", "joins the swarm", "mip.swarm.worker", tuple(joining), keyed=True)
-        todo = [join, Phase("stacks", "deploys exareme on every node", "mip.stacks", (MASTER,)), ui]
+        deploys = f"deploys exareme on {', '.join(stacks) or 'every node'}"
+        todo = [join, Phase("stacks", deploys, "mip.stacks", (MASTER,)), ui]
     else:
         # What the master could not do, more patience does not.
         todo = [ui] if found[MASTER].kind in (Kind.OK, Kind.CHANGED) else []

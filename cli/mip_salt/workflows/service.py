@@ -190,7 +190,7 @@ def serve(
         work = Work(session, test=test, on_event=on_event, pillar=found.pillar, again=again)
         if found.wish.verb != "deploy":
             return work.in_order(phases_of(found), regardless=found.wish.verb == "stop")
-        return work.all(_working(found), (DEPLOYED,))
+        return work.all(_working(found), (DEPLOYED,), found.stacks if found.wish.nodes else ())
 
 
 def _working(found: Plan) -> Sequence[str]:
