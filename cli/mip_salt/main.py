@@ -14,6 +14,7 @@ from mip_salt.commands.context import Request, root_options
 from mip_salt.commands.lazy import LazyGroup
 from mip_salt.errors import Interrupted, MipError
 from mip_salt.interrupts import heed
+from mip_salt.readers import ended, watch
 
 # Name → what it does, in one line; commands/NAME.py holds the click command NAME.
 COMMANDS = {
@@ -76,8 +77,9 @@ def main() -> None:
     """Run the command line and exit with the code that says how it went."""
     gc.set_threshold(50_000)  # imports make much and throw away little; it is over before there is much to collect
     heed()
+    watch()
     request = Request()
-    sys.exit(run(request))
+    sys.exit(ended(run(request)))
 
 
 def run(request: Request) -> int:
@@ -101,9 +103,6 @@ def run(request: Request) -> int:
         )
     except MipError as err:
         return _report(request, err)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
     except Exception as err:  # noqa: BLE001 - the last line of defence: never a traceback unasked, never exit 0
         where = traceback.extract_tb(err.__traceback__)[-1]
         defect = MipError(

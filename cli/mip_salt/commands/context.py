@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mip_salt.commands.names import complete_federations
+from mip_salt.readers import finish_anyway
 
 if TYPE_CHECKING:
     from mip_salt.federation.folder import Folder
@@ -81,6 +82,7 @@ class Request:
         from mip_salt.federation.lock import locked
 
         with locked(folder, what), noted(folder, what):
+            finish_anyway()
             yield
 
     def passphrase(self, folder: Folder) -> PassphraseSource:
