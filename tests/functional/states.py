@@ -2,7 +2,8 @@
 
 import os
 
-from mip_salt.federation.settings import PUSHERS, Settings
+from mip_salt.federation.settings import Settings
+from mip_salt.pillars.mip_federation import PUSHERS
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKkz3qkBqLhQ9kqtpg1KJyWFKsd0cTBHD3ZMxkOyE4Qb mip-salt:brain"
 MACHINE_ID = "104a81cbac7c46d7a67f2a2d8553ec55"
@@ -38,7 +39,7 @@ def pillar(role="worker", node="wk1", user="mipadmin", hostname=HOSTNAME, machin
         "mip": {
             "federation": "brain",
             "node": {"id": node, "role": role, "hostname": hostname, "site": None, "user": user},
-            "settings": Settings().model_dump(mode="json", exclude=PUSHERS),
+            "settings": Settings().model_dump(mode="json", exclude=set(PUSHERS)),
             "peers": {},
             "hosts": {"brain-ms": "10.0.0.11"},
             "identity": {"public_key": KEY, "hostname": hostname, "machine_id": machine_id},

@@ -67,7 +67,7 @@ def whole(folder):
     """The version in use, once it is certain that it is whole and written down."""
     now = installed(folder)
     assert work.faults(folder, now) == []
-    assert load(folder).versions == now.versions
+    assert load(folder).versions.model_dump() == now.versions
     return str(now)
 
 

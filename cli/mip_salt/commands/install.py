@@ -158,8 +158,8 @@ def _show(request: Request, folder: Folder, outcome: Outcome, notes: list[str]) 
                 "federation": folder.name,
                 "command": request.command,
                 "result": outcome.kind,
-                "versions": now.versions.model_dump(),
-                "before": outcome.before.versions.model_dump() if outcome.before else None,
+                "versions": now.versions,
+                "before": outcome.before.versions if outcome.before else None,
                 "removed": outcome.removed,
                 "notes": notes,
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from mip_salt.federation.folder import Folder
     from mip_salt.terminal import Cell
     from mip_salt.workflows.status import Statuses
+
+    Draw = Callable[[Sequence[str], Iterable[Sequence[Cell]], Iterable[str]], None]
 
 EVERY = 5.0
 TICK = 1.0
@@ -62,11 +65,9 @@ def status(request: Request, nodes: tuple[str, ...], interval: float | None) -> 
         if interval:
             return _watch(request, folder, nodes, agent, interval)
         view = _View(request, Statuses(folder, federation, select(federation, nodes), agent), blocks=bool(nodes))
-        with request.terminal.screen() as draw:
-            view.draw = draw
-            view.statuses.on_change = view.redraw
-            view.redraw()
-            view.statuses.once()
+        with ExitStack() as stack:
+            # What draws takes as long to import as a node to answer: it comes while they are asked.
+            view.statuses.once(lambda: view.draw_on(stack.enter_context(request.terminal.screen())))
     view.show()
     return exit_code(view.statuses.results())
 
@@ -85,13 +86,8 @@ def _watch(request: Request, folder: Folder, nodes: tuple[str, ...], agent: Path
             while True:
                 statuses = Statuses(folder, federation, select(federation, nodes), agent, before=before)
                 view = _View(request, statuses, blocks=False, problem=problem, interval=interval)
-                view.draw = draw
-                tick = view.redraw
-                if draw:
-                    statuses.on_change = view.redraw
-                    view.redraw()
-                else:
-                    tick = view.print_round
+                view.draw_on(draw)
+                tick = view.redraw if draw else view.print_round
                 statuses.watch(interval, tick, TICK if draw else interval)
                 before, problem = statuses, ""
                 try:
@@ -114,7 +110,14 @@ class _View:
         self.request, self.statuses, self.problem, self.interval = request, statuses, problem, interval
         self.blocks = blocks or request.verbosity > 0
         self.table = not blocks
-        self.draw: Callable[[Sequence[str], Iterable[Sequence[Cell]], Iterable[str]], None] | None = None
+        self.draw: Draw | None = None
+
+    def draw_on(self, draw: Draw | None) -> None:
+        """Draw the table in place from now on, if there is a terminal to draw on."""
+        self.draw = draw
+        if draw:
+            self.statuses.on_change = self.redraw
+            self.redraw()
 
     def redraw(self) -> None:
         """Draw the table in place, if there is a terminal to draw on."""

@@ -190,7 +190,7 @@ def _newest(request: Request, folder: Folder, options: dict[str, Any]) -> str:
 
 def _row(one: Installed) -> dict[str, Any]:
     return {
-        **one.versions.model_dump(),
+        **one.versions,
         "id": one.id,
         "validated": one.validated,
         "compose": one.compose,

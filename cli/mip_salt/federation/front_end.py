@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mip_salt.errors import Damaged
-from mip_salt.federation.model import Federation
-from mip_salt.federation.ui_settings import Ui
+
+if TYPE_CHECKING:
+    from mip_salt.federation.model import Federation
+    from mip_salt.federation.ui_settings import Ui
 
 SECRET = "KEYCLOAK_CLIENT_SECRET"  # noqa: S105 - its name, not its value
 # Where the vault's entry of the ui keeps it.

@@ -59,13 +59,21 @@ def recall(folder: Folder) -> Federation:
 
     Raises Damaged, as document.load does, if the document is missing, unreadable or wrong.
     """
+    return cast("Federation", _Recalled(plain(folder)))
+
+
+def plain(folder: Folder) -> dict[str, Any]:
+    """Return a folder's federation as plain values, with all that is default.
+
+    Raises Damaged, as document.load does, if the document is missing, unreadable or wrong.
+    """
     raw = b""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raw = folder.document.read_bytes()
         with folder.recalled.open("rb") as file:
             kept = json.loads(file.read(MAX_BYTES))
         if kept["of"] == _digest(raw):
-            return cast("Federation", _Recalled(kept["federation"]))
+            return dict(kept["federation"])
     from mip_salt.federation.document import load, parse
 
     try:
@@ -73,12 +81,11 @@ def recall(folder: Folder) -> Federation:
     except UnicodeDecodeError:
         text = ""
     if not text:
-        return load(folder)  # which says why it cannot be read
-    federation = parse(text, folder.name, str(folder.document))
-    kept = {"of": _digest(raw), "federation": federation.model_dump(mode="json")}
+        return load(folder).model_dump(mode="json")  # says why it cannot be read
+    fields = parse(text, folder.name, str(folder.document)).model_dump(mode="json")
     with suppress(Damaged):  # a disk that is full costs a moment, never the command
-        write_atomic(folder.recalled, json.dumps(kept))
-    return federation
+        write_atomic(folder.recalled, json.dumps({"of": _digest(raw), "federation": fields}))
+    return fields
 
 
 def _digest(raw: bytes) -> str:

@@ -11,8 +11,6 @@ from mip_salt.federation.kinds import Group, Strict, User
 from mip_salt.federation.swarm_settings import Portainer, Stack, Swarm, Wait
 from mip_salt.federation.ui_settings import Ui
 
-# What the pusher alone needs: no node is told.
-PUSHERS = {"deadline", "jobs", "sources", "ui"}
 # Docker's own packages, and the fingerprint that its manual tells of the key: "Docker Release (CE deb)", of 2017.
 DOCKER = "https://download.docker.com/linux"
 DOCKERS_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"

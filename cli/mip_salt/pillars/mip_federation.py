@@ -10,6 +10,9 @@ import ipaddress
 from pathlib import Path
 from typing import Any
 
+# Settings that the pusher alone needs: no node is told.
+PUSHERS = ("deadline", "jobs", "sources", "ui")
+
 
 def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str, Any]:
     """Return the pillar of one node.
@@ -28,12 +31,11 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
     Raises Damaged if the federation's document cannot be read, or the node's entry is not a vault's: the pillar then
     has errors, and no state runs.
     """
-    from mip_salt.federation.document import load
     from mip_salt.federation.folder import Folder
-    from mip_salt.federation.settings import PUSHERS
+    from mip_salt.federation.recall import plain, recall
 
     place = Folder(Path(folder))
-    federation = load(place)
+    federation = recall(place)
     node = federation.nodes.get(minion_id)
     if node is None:
         return {}
@@ -51,7 +53,7 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
         "mip": {
             "federation": federation.federation,
             "node": me,
-            "settings": federation.settings.model_dump(mode="json", exclude=PUSHERS),
+            "settings": {name: value for name, value in plain(place)["settings"].items() if name not in PUSHERS},
             "peers": peers,
             "hosts": _hosts(peers) if federation.settings.hosts else {},
             "identity": {"public_key": place.identity_public.read_text("utf-8").strip()},
@@ -83,11 +85,11 @@ def _refuse_unsealed(place: Any, minion_id: str) -> None:
 
 def _peers(federation: Any, minion_id: str) -> dict[str, Any]:
     """Return the nodes that one talks to: the master talks to all, all talk to the master."""
-    role = federation.nodes[minion_id].role.value
+    role = str(federation.nodes[minion_id].role)
     return {
         name: {"role": str(peer.role), "address": peer.address, "hostname": peer.hostname}
         for name, peer in federation.nodes.items()
-        if name != minion_id and "master" in (role, peer.role.value)
+        if name != minion_id and "master" in (role, str(peer.role))
     }
 
 

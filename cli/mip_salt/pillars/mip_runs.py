@@ -34,12 +34,12 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
 
     Raises Damaged if the federation's document or the installed version cannot be read.
     """
-    from mip_salt.federation.document import load
     from mip_salt.federation.folder import Folder
+    from mip_salt.federation.recall import recall
     from mip_salt.versions.for_nodes import for_nodes
 
     place = Folder(Path(folder))
-    federation = load(place)
+    federation = recall(place)
     node = federation.nodes.get(minion_id)
     given = for_nodes(place) if node else None
     if node is None or given is None:

@@ -39,13 +39,13 @@ class Pusher:
     @cached_property
     def compiler(self) -> Compiler:
         """Return what compiles for the nodes, in processes that are forked off with all that they would make anew."""
-        from mip_salt.federation import document
-        from mip_salt.versions import for_nodes  # noqa: F401 - a pillar of ours asks it
+        from mip_salt.federation import front_end, recall  # noqa: F401 - pillars of ours ask it
+        from mip_salt.versions import for_nodes  # noqa: F401
 
         made = Compiler(*self.salt, self.folder.tmp)
         # What is wrong with these, each process says.
         with suppress(MipError):
-            document.load(self.folder)
+            recall.plain(self.folder)  # keeps what every process would validate anew
             at_hand(self.folder)
         gc.freeze()  # a process forked off that looked through what is here already would have to copy it all
         return made

@@ -17,7 +17,6 @@ from typing import Any
 from mip_salt.errors import Damaged
 from mip_salt.federation.files import PREFIX, remove, sync_folder, write_atomic
 from mip_salt.federation.folder import Folder
-from mip_salt.federation.model import Versions
 from mip_salt.versions.pair import Pair, Pin
 
 NAME = re.compile(r"([1-9][0-9]{0,5})-[A-Za-z0-9_.-]{1,80}\Z")
@@ -52,14 +51,14 @@ class Installed:
         return f"MIP {self.mip} with exareme {self.exareme}"
 
     @property
-    def versions(self) -> Versions:
+    def versions(self) -> dict[str, str]:
         """Return what the federation's document says of it."""
-        return Versions(
-            mip=self.mip.name,
-            exareme=self.exareme.name,
-            mip_commit=self.mip.commit,
-            exareme_commit=self.exareme.commit,
-        )
+        return {
+            "mip": self.mip.name,
+            "exareme": self.exareme.name,
+            "mip_commit": self.mip.commit,
+            "exareme_commit": self.exareme.commit,
+        }
 
     def is_of(self, pair: Pair) -> bool:
         """Say whether it is what a pair asks for."""
@@ -105,7 +104,8 @@ def about(path: Path) -> Installed:
         told: dict[str, Any] = json.loads((path / ABOUT).read_text("utf-8"))
         fresh = {**told, "id": path.name, "mip": Pin(**told["mip"]), "exareme": Pin(**told["exareme"])}
         found = Installed(**fresh)
-        _ = found.versions  # names and commits have the form they must have
+        if not (found.mip.is_valid and found.exareme.is_valid):
+            raise ValueError
     except (OSError, ValueError, TypeError, KeyError) as err:
         raise Damaged(f"{path / ABOUT} is missing or damaged", hint="Install it again: mip-salt install") from err
     return found

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+MAX_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,12 @@ class Pin:
 
     def __str__(self) -> str:
         return self.commit[:12] if self.name == self.commit else self.name
+
+    @property
+    def is_valid(self) -> bool:
+        """Say whether both have the form that the federation's document asks of them."""
+        named = isinstance(self.name, str) and self.name.isprintable() and len(self.name) <= MAX_NAME
+        return named and isinstance(self.commit, str) and bool(COMMIT.match(self.commit))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from mip_salt.errors import Damaged, UsageError
 from mip_salt.versions.git import Git, Tell, quiet
+from mip_salt.versions.pair import COMMIT
 from mip_salt.versions.source import Source, opened
 
-COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 REF = re.compile(r"([0-9a-f]{40})\trefs/(tags|heads)/([A-Za-z0-9][A-Za-z0-9._/+@-]{0,99})(\^\{\})?\Z")
 MAX_REFS, MAX_BLOB = 20_000, 1 << 20
 FEW = ("--depth=1", "--filter=blob:none")

@@ -11,9 +11,9 @@ from mip_salt.federation.model import Versions
 from mip_salt.federation.problems import did_you_mean
 from mip_salt.printable import printable
 from mip_salt.versions import needs
-from mip_salt.versions.pair import Pair, Pin
+from mip_salt.versions.pair import COMMIT, Pair, Pin
 from mip_salt.versions.releases import Release, age, is_stable, look, newest_first, releases
-from mip_salt.versions.upstream import COMMIT, Upstream, only_commit
+from mip_salt.versions.upstream import Upstream, only_commit
 
 Kind = Literal["version", "branch", "commit"]
 FORCE = "--force-install-unstable"

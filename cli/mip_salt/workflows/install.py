@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +67,7 @@ def to_follow(folder: Folder) -> Versions | None:
     now = usable(folder)
     if not (asked.mip or asked.exareme) or (now and now.id == kept.announced(folder)):
         return None
-    if now and all(getattr(asked, key) in (None, value) for key, value in now.versions.model_dump().items()):
+    if now and all(getattr(asked, key) in (None, value) for key, value in now.versions.items()):
         return None
     return asked
 
@@ -172,7 +172,6 @@ def settle(folder: Folder) -> None:
 def record(folder: Folder, version: Installed) -> bool:
     """Write a version into the federation's document, if it says otherwise; return whether it did."""
     text = folder.document.read_text("utf-8")
-    values: Mapping[str, str] = version.versions.model_dump(exclude_none=True)
-    fresh = put_values(text, "versions", values)
+    fresh = put_values(text, "versions", version.versions)
     parse(fresh, folder.name)  # what we would not read back is not written
-    return load(folder).versions != version.versions and write_if_changed(folder.document, fresh)
+    return load(folder).versions.model_dump() != version.versions and write_if_changed(folder.document, fresh)

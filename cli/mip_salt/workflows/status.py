@@ -117,10 +117,16 @@ class Statuses:
         """Return one result for each node that was asked."""
         return [row.result() for row in self.rows.values() if row.asked]
 
-    def once(self) -> None:
-        """Ask all enabled nodes side by side; one that hangs costs its own deadline only."""
+    def once(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Ask all enabled nodes side by side; one that hangs costs its own deadline only.
+
+        meanwhile
+            Called when the first of them have been asked.
+        """
         due = dict.fromkeys(self._enabled(), 0.0)
         with self._looks() as looks:
+            self._turn(looks, due, self.federation.settings.jobs, 0)
+            meanwhile()
             while due or len(looks):
                 self._turn(looks, due, self.federation.settings.jobs, SECONDS)
         self.remember()
