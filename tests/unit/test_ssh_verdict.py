@@ -123,6 +123,20 @@ def test_an_expired_password_is_named() -> None:
     assert "has expired" in error.message
 
 
+@pytest.mark.parametrize("said", [b"sudo: a password is required\n", b"\x1b[2Jmipadmin is not in the sudoers file.\n"])
+def test_a_user_who_may_not_become_root_is_a_refused_login_and_how_it_is_mended_is_told(said: bytes) -> None:
+    error = verdict(seen(), said, 1)
+    assert isinstance(error, LoginRefused)
+    assert error.message.startswith("it does not let mipadmin become root: ")
+    assert error.message.isprintable()
+    assert "mip-salt -f brain configure --node wk1" in error.hint
+    assert error.command == "mip-salt -f brain ssh wk1 sudo -n true"
+
+
+def test_sudo_on_the_way_to_a_node_says_nothing_of_the_node() -> None:
+    assert isinstance(verdict(seen(), b"sudo: a password is required\n"), Unreachable)
+
+
 def test_a_failing_command_is_the_nodes_failure_and_its_text_is_inert() -> None:
     error = verdict(seen(), b"\x1b[2Jmipadmin@10.0.0.2: Permission denied (publickey).\n", 1)
     assert isinstance(error, NodeFailed)

@@ -15,8 +15,8 @@ from mip_salt.remote.compilers import Compilers, Job
 from mip_salt.remote.connection import Connection, Lost
 from mip_salt.remote.frames import TooMuch, frame
 from mip_salt.remote.pusher import Pusher
-from mip_salt.remote.returns import SUDO
 from mip_salt.remote.worker import Desk
+from mip_salt.ssh.verdict import SUDO
 from mip_salt.vault.keyring import Vault
 
 if TYPE_CHECKING:

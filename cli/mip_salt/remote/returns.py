@@ -14,7 +14,7 @@ from mip_salt.pillars.mip_runs import REMEDY
 from mip_salt.printable import printable
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.states import STATE_RUNS, StateRun, state_run
-from mip_salt.ssh.verdict import SSH_FAILED, Seen, verdict
+from mip_salt.ssh.verdict import SSH_FAILED, SUDO, Seen, verdict
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -30,12 +30,6 @@ EXT_PILLAR = re.compile(r"Failed to load ext_pillar mip_\w+: ")  # Salt's words 
 BROKE = re.compile(
     r"^(?:client_loop: |Timeout, server \S+ not responding|Connection to \S+ closed by remote host)"
     r"|^(?:\S+: )?Write failed: |Broken pipe",
-    re.M,
-)
-SUDO = re.compile(
-    r"^sudo: .*(?:a password is required|a terminal is required|must have a tty|incorrect password|account validation)"
-    r"|is not in the sudoers file|may not run sudo|is not allowed to (?:run sudo|execute)"
-    r"|^env: .sudo.: No such file",
     re.M,
 )
 EXPIRED = re.compile(r"password has expired|must change your password|required to change your password", re.I)

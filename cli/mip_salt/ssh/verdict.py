@@ -20,6 +20,12 @@ UNKNOWN = re.compile(r"^No (?:\S+ )?host key is known for (\S+) and you have req
 DENIED = re.compile(r"^(\S+)@(\S+): Permission denied \(([a-z0-9,@.-]*)\)\.?\r?$", re.M)
 NO_ALGORITHM = re.compile(r"no matching host key type found", re.I)
 EXPIRED = re.compile(r"password has expired|must change your password|required to change your password", re.I)
+SUDO = re.compile(
+    r"^sudo: .*(?:a password is required|a terminal is required|must have a tty|incorrect password|account validation)"
+    r"|is not in the sudoers file|may not run sudo|is not allowed to (?:run sudo|execute)"
+    r"|^env: .sudo.: No such file",
+    re.M,
+)
 UNREACHABLE = (
     (re.compile(r"Could not resolve hostname", re.I), words.UNRESOLVED, words.CHECK_NAME),
     (re.compile(r"Connection refused", re.I), words.REFUSED, words.PORT),
@@ -69,6 +75,15 @@ def verdict(seen: Seen, said: bytes, status: int = SSH_FAILED) -> MipError:
             command=seen.command,
         )
     last = printable(next((line for line in reversed(text.splitlines()) if line.strip()), ""))
+    if status != SSH_FAILED and SUDO.search(text):
+        return LoginRefused(
+            f"it does not let {node.user} become root: {last}",
+            node=name,
+            hint=f"Confirm the node again, which lets {node.user} use sudo without a password: "
+            f"mip-salt -f {seen.folder.name} configure --node {name}\n"
+            "Only what works on nodes, apply and the like, gives sudo the password that the vault keeps.",
+            command=f"mip-salt -f {seen.folder.name} ssh {name} sudo -n true",
+        )
     if status != SSH_FAILED:
         return NodeFailed(
             f"the command failed ({status}): {last or 'without a word'}",
