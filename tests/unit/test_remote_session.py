@@ -13,7 +13,7 @@ from mip_salt.remote import pusher
 from mip_salt.remote.connection import Connection, Lost
 from mip_salt.remote.greeting import Greeting
 from mip_salt.remote.results import Kind
-from mip_salt.remote.run import Session, run
+from mip_salt.remote.run import Session, collect, run
 from mip_salt.remote.thin import Thin
 from waiting import runs, until
 
@@ -108,6 +108,28 @@ def test_a_session_asks_further_things_over_the_same_connections(folder, federat
     assert all(second[name][0] == first[name][0] for name in second)
     assert started() == NODES
     assert not any(Path(f"/proc/{pid}").exists() for pid, _ in first.values())
+
+
+def test_a_node_whose_connection_has_served_is_asked_again_over_another(folder, federation, ssh):
+    started = ssh()
+    with Session(folder, federation, jobs=4) as session:
+        list(session.run(["ms", "wk1"], "test.ping", deadline=30, last=lambda result: result.id == "wk1"))
+        list(session.run(["ms", "wk1"], "test.ping", deadline=30))
+    assert started() == ["ms", "wk1", "wk1"]
+
+
+def test_a_node_that_ended_its_work_after_ctrl_c_answers_over_another_connection(folder, federation, ssh):
+    at_work = "send('p', {'done': 0, 'total': 1, 'state': 'x'}); time.sleep(1)"
+    started = ssh(on_call=f"if call['function'] == 'slow': {at_work}")
+
+    def stop(at):
+        raise KeyboardInterrupt
+
+    with Session(folder, federation, jobs=4) as session:
+        collect(session.run(["ms"], "slow", deadline=30, on_progress=stop), ["ms"], lambda _: None)
+        (after,) = session.run(["ms"], "test.ping", deadline=30)
+    assert (after.kind, after.data[1]) == (Kind.OK, "test.ping")
+    assert started() == ["ms", "ms"]
 
 
 def test_a_connection_that_was_lost_meanwhile_is_made_anew(folder, federation, ssh):

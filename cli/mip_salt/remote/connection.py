@@ -124,6 +124,11 @@ class Connection:
         """Say whether nothing more comes of it."""
         return self._stdout not in self._open
 
+    @property
+    def is_closed(self) -> bool:
+        """Say whether its runner was told to end."""
+        return self._stdin < 0
+
     def close(self) -> None:
         """Let the runner end: it stops between two states, says where, and takes away what it had there."""
         self._out.clear()

@@ -30,11 +30,12 @@ HURRY_SECONDS = 4.0  # the operator who pressed Ctrl-C waits for this
 
 @dataclass(frozen=True)
 class Hear:
-    """Who wants to hear of a run."""
+    """Who wants to hear of a run, and says when a node's connection has served."""
 
     start: Callable[[str], None]
     tick: Callable[[], None]
     progress: Callable[[Progress], None]
+    last: Callable[[NodeResult], bool]
 
 
 @dataclass
@@ -85,11 +86,9 @@ class Conversations:
         self._open: dict[str, Connection] = {}
         self._closing: set[Connection] = set()
 
-    def all(
-        self, nodes: Sequence[str], question: Question, hear: Hear, *, deadline: float, last: bool
-    ) -> Iterator[NodeResult]:
+    def all(self, nodes: Sequence[str], question: Question, hear: Hear, *, deadline: float) -> Iterator[NodeResult]:
         """Ask all nodes; yield every node's result. As of Session.run."""
-        self._question, self._hear, self._deadline, self._last = question, hear, deadline, last
+        self._question, self._hear, self._deadline = question, hear, deadline
         waiting, ticked = list(dict.fromkeys(nodes)), 0.0
         try:
             self._wait(0)  # a connection that was lost meanwhile says so now
@@ -204,10 +203,6 @@ class Conversations:
             connection.end()
         elif "lost" in answer:
             status = connection.end(SETTLE_SECONDS if connection.has_ended else 0)
-        elif "raw" in answer and not self._last:
-            self._open[name] = connection
-        else:
-            self._close(connection)
         if answer is None:
             why = f"no end of its work in {self._deadline:g} s; gave up{in_hand(turn.at)}"
             result = NodeResult(name, Kind.UNREACHABLE, error=why, hint=GOES_ON, command=asked.command)
@@ -215,8 +210,18 @@ class Conversations:
             result = self._precise(asked, read(asked, answer, status))
             if "lost" in answer:
                 result = replace(result, error=result.error + in_hand(turn.at))
-        connection.outdated = connection.outdated or bool(result.changed)
-        return replace(result, seconds=turn.seconds)
+        result = replace(result, seconds=turn.seconds)
+        if answer is not None and not answer.keys() & {"flood", "lost"}:
+            self._keep(connection, result) if "raw" in answer else self._close(connection)
+        return result
+
+    def _keep(self, connection: Connection, result: NodeResult) -> None:
+        """Keep a connection for what else may be asked, unless it has served."""
+        if connection.is_closed or self._hear.last(result):
+            self._close(connection)
+        else:
+            connection.outdated = connection.outdated or bool(result.changed)
+            self._open[connection.name] = connection
 
     def _close(self, connection: Connection) -> None:
         connection.close()

@@ -61,7 +61,7 @@ class Session:
         *,
         deadline: float,
         pillar: Mapping[str, Any] | None = None,
-        last: bool = False,
+        last: Callable[[NodeResult], bool] = lambda _: False,
         on_start: Callable[[str], None] = _nothing,
         on_tick: Callable[[], None] = _nothing,
         on_progress: Callable[[Progress], None] = _nothing,
@@ -78,7 +78,7 @@ class Session:
             What states find in their pillar besides, in this run alone. It may be secret: it is in no command that is
             shown, and is written nowhere.
         last
-            Whether a node's connection ends with this.
+            Given a node's result, says whether its connection may end with that; one asked again has another then.
         on_start, on_tick
             Called with a node's id when its turn comes, and a few times a second while waiting.
         on_progress
@@ -101,8 +101,8 @@ class Session:
             question = Question(
                 self.folder, self.federation, self._pusher, function, args, kwargs or {}, pillar or {}, packed
             )
-            hear = Hear(on_start, on_tick, on_progress)
-            yield from self._conversations.all(nodes, question, hear, deadline=deadline, last=last)
+            hear = Hear(on_start, on_tick, on_progress, last)
+            yield from self._conversations.all(nodes, question, hear, deadline=deadline)
 
 
 def run(
@@ -129,7 +129,7 @@ def run(
             kwargs,
             deadline=deadline,
             pillar=pillar,
-            last=True,
+            last=lambda _: True,
             on_start=on_start,
             on_tick=on_tick,
             on_progress=on_progress,

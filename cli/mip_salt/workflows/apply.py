@@ -10,7 +10,18 @@ from mip_salt.errors import UsageError
 from mip_salt.federation.folder import Folder
 from mip_salt.remote.results import Kind, NodeResult, Progress
 from mip_salt.remote.run import Session, collect
-from mip_salt.workflows.joining import CHECK, MASTER, PATIENCE, Phase, kept_out, key_from, merged, phases, without
+from mip_salt.workflows.joining import (
+    CHECK,
+    MASTER,
+    PATIENCE,
+    Phase,
+    kept_out,
+    key_from,
+    may_go_on,
+    merged,
+    phases,
+    without,
+)
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -105,6 +116,7 @@ class Work:
         self.folder, self.federation = session.folder, session.federation
         self.pillar, self.again = pillar or {}, again
         self.found: dict[str, NodeResult] = {}
+        self._awaited: set[str] = set()
 
     def all(self, nodes: Sequence[str], sls: Sequence[str] = (), stacks: Sequence[str] = ()) -> Applied:
         """Do the highstate, or some files of states, on all nodes side by side, and what must follow it.
@@ -141,6 +153,7 @@ class Work:
             if not regardless and any(result.kind not in WORKED for result in self.found.values()):
                 break
             phase = left.pop(0)
+            self._awaited = {name for later in left for name in later.nodes}
             self.on_event(Event("phase", phase=phase))
             self._states(phase.nodes, (phase.sls,), self._tell)
         return Applied([self.found[name] for name in self.federation.ids() if name in self.found], left)
@@ -164,6 +177,7 @@ class Work:
         try:
             while left and not self._interrupted():
                 phase = left.pop(0)
+                self._awaited = {MASTER, *(name for later in left for name in later.nodes)}
                 self.on_event(Event("phase", phase=phase))
                 self._states(phase.nodes, (phase.sls,), self._tell, {"join": key} if phase.keyed else {})
                 if phase.keyed and not any(self.found[name].kind in (Kind.OK, Kind.CHANGED) for name in phase.nodes):
@@ -215,6 +229,7 @@ class Work:
             args,
             {"test": True} if self.test else None,
             deadline=self.federation.settings.deadline,
+            last=lambda result: self.test or not (result.id in self._awaited or may_go_on(result)),
             pillar={"mip": given} if (given := {**self.pillar, **(more or {})}) else None,
             on_start=lambda name: on_event(Event("started", name)),
             on_tick=lambda: on_event(Event("tick")),

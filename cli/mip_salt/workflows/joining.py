@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
 
 MASTER = "ms"
-JOINED, MEMBER = "mip_swarm.joined", "mip_swarm_node.member"
+JOINED, MEMBER, MANAGER = "mip_swarm.joined", "mip_swarm_node.member", "mip_swarm.manager"
+FRONT_END = "mip.ui"
 TOKEN = re.compile(r"SWMTKN-1-[0-9a-z]{20,80}-[0-9a-z]{20,40}\Z")
 SWARM_NODE = re.compile(r"[0-9a-z]{20,40}\Z")
 MAX_KNOWN = 1000
@@ -73,9 +74,9 @@ def phases(federation: Federation, results: Sequence[NodeResult], stacks: Sequen
     waiting = tuple(
         name
         for name, result in found.items()
-        if federation.nodes[name].role == Role.UI and any(row.sls == "mip.ui" and _open(row) for row in _rows(result))
+        if federation.nodes[name].role == Role.UI and any(row.sls == FRONT_END and _open(row) for row in _rows(result))
     )
-    ui = Phase("ui", "looks for the master again", "mip.ui", waiting)
+    ui = Phase("ui", "looks for the master again", FRONT_END, waiting)
     if joining:
         join = Phase("join", "joins the swarm", "mip.swarm.worker", tuple(joining), keyed=True)
         deploys = f"deploys exareme on {', '.join(stacks) or 'every node'}"
@@ -84,6 +85,14 @@ def phases(federation: Federation, results: Sequence[NodeResult], stacks: Sequen
         # What the master could not do, more patience does not.
         todo = [ui] if found[MASTER].kind in (Kind.OK, Kind.CHANGED) else []
     return [phase for phase in todo if phase.nodes]
+
+
+def may_go_on(result: NodeResult) -> bool:
+    """Say whether a node is likely to be asked again after a highstate that ended so there."""
+    return any(
+        row.function == MANAGER or (_open(row) and (row.function == JOINED or row.sls == FRONT_END))
+        for row in _rows(result)
+    )
 
 
 def key_from(data: Any) -> dict[str, Any] | None:
@@ -158,5 +167,5 @@ def _to_do(result: NodeResult, function: str) -> bool:
 
 def _holds_a_swarm(result: NodeResult) -> bool:
     """Say whether the master's swarm and network are there, or would be."""
-    needed = [row for row in _rows(result) if row.function in ("mip_swarm.manager", "mip_swarm_network.present")]
+    needed = [row for row in _rows(result) if row.function in (MANAGER, "mip_swarm_network.present")]
     return len(needed) == 2 and all(row.result is not False for row in needed)
