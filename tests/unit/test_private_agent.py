@@ -11,7 +11,7 @@ from mip_salt.errors import Busy, LoginRefused
 from mip_salt.federation.lock import locked
 from mip_salt.vault import session
 from mip_salt.vault.keyring import Vault
-from mip_salt.vault.private_agent import identity_agent
+from mip_salt.vault.private_agent import identity_agent, lock
 from vaults import PASSPHRASE, Answers, Nobody
 
 
@@ -54,6 +54,18 @@ def test_another_command_may_open_and_close_the_vault_meanwhile(brain):
         assert keys_in(agent_socket) == identity_of(brain)
 
 
+def test_a_lock_of_the_operators_takes_the_identity_from_it_and_lets_the_command_go_on(brain):
+    with identity_agent(brain, Answers(), "logs") as agent_socket:
+        lock(brain)
+        assert agent_socket.is_socket()
+        assert keys_in(agent_socket) != identity_of(brain)
+
+
+def test_a_lock_does_not_mind_an_agent_that_has_ended(brain):
+    (brain.run / "agent.1").touch()
+    lock(brain)
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_it_ends_however_the_command_ends(brain, error):
     with pytest.raises(error), identity_agent(brain, Answers(), "status"):
@@ -66,7 +78,7 @@ def test_it_ends_with_a_command_that_is_killed(brain):
 import sys
 sys.path.insert(0, sys.argv[2])
 from mip_salt.federation.folder import Folder
-from mip_salt.vault.private_agent import identity_agent
+from mip_salt.vault.private_agent import identity_agent, lock
 from vaults import Answers
 from pathlib import Path
 with identity_agent(Folder(Path(sys.argv[1])), Answers(), "status"):

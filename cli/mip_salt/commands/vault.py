@@ -56,16 +56,16 @@ def unlock(request: Request) -> None:
 def lock(request: Request) -> None:
     """Close the vault at once: nothing opens and nothing connects until it is unlocked again.
 
-    Needs no passphrase, and does not wait for a command that is at work: that one then fails as locked.
+    Needs no passphrase, and does not wait for a command that is at work: that one then fails as locked. What is
+    connected already, such as a shell or `logs -f`, goes on until you end it, and does not connect again.
 
     \b
       mip-salt -f brain vault lock
     """
     from mip_salt.federation.journal import note
-    from mip_salt.vault.session import lock as close
+    from mip_salt.vault.private_agent import lock as close
 
-    folder = request.folder()
-    close(folder)
+    close(folder := request.folder())
     if folder.log.is_dir():
         note(folder, "vault lock", result="done")
     request.terminal.success(f"The vault of {folder.name} is locked.")

@@ -12,7 +12,7 @@ import subprocess
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 LIFETIME = 28800  # seconds; as long as gpg-agent holds the vault's key
 SECONDS = 10
-# SSH_AGENTC_REQUEST_IDENTITIES, and its answer's type (draft-miller-ssh-agent).
+# SSH_AGENTC_REQUEST_IDENTITIES, and its answer's type; SSH_AGENTC_REMOVE_ALL_IDENTITIES (draft-miller-ssh-agent).
 LIST, ANSWER, MAX_ANSWER = b"\x00\x00\x00\x01\x0b", b"\x0c", 1 << 16
+REMOVE_ALL = b"\x00\x00\x00\x01\x13"
 
 
 def start(folder: Folder, passphrase: str) -> None:
@@ -119,6 +120,15 @@ def alive(folder: Folder) -> bool:
     except (OSError, IndexError, ValueError):
         return False
     return body[:1] == ANSWER and blob in body
+
+
+def empty(agent_socket: Path) -> None:
+    """Take all keys from the agent on a socket; one that has ended holds none."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as agent:
+        agent.settimeout(SECONDS)
+        agent.connect(str(agent_socket))
+        agent.sendall(REMOVE_ALL)
+        agent.recv(MAX_ANSWER)
 
 
 def _pid_file(folder: Folder) -> Path:

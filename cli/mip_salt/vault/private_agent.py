@@ -17,7 +17,8 @@ from typing import IO, cast
 from mip_salt.errors import Busy, Damaged, LoginRefused
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.lock import locked
-from mip_salt.vault.agent import LIFETIME, alive, give, open_identity
+from mip_salt.vault import session
+from mip_salt.vault.agent import LIFETIME, alive, empty, give, open_identity
 from mip_salt.vault.gpg import environment
 from mip_salt.vault.identity import identity_passphrase
 from mip_salt.vault.keyring import Vault
@@ -47,6 +48,16 @@ def identity_agent(folder: Folder, passphrase: Passphrase, what: str) -> Iterato
         return
     with _agent(folder, secret) as agent_socket:
         yield agent_socket
+
+
+def lock(folder: Folder) -> None:
+    """Close the vault, and take the identity from the agents of other commands.
+
+    What is connected goes on, a shell or a log that is followed; nothing connects any more.
+    """
+    session.lock(folder)
+    for agent_socket in folder.run.glob("agent.[0-9]*"):
+        empty(agent_socket)
 
 
 def _secret(folder: Folder, passphrase: Passphrase, what: str) -> str | None:
