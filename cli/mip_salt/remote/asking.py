@@ -13,7 +13,7 @@ from mip_salt.federation.folder import Folder
 from mip_salt.remote.compile import ON_THE_PUSHER, RUNS, Compilation, States
 from mip_salt.remote.compilers import Compilers, Job
 from mip_salt.remote.connection import Connection, Lost
-from mip_salt.remote.frames import TooMuch, frame
+from mip_salt.remote.frames import TooMuch, frame, head
 from mip_salt.remote.pusher import Pusher
 from mip_salt.remote.worker import Desk
 from mip_salt.ssh.verdict import SUDO
@@ -113,7 +113,9 @@ def ask(question: Question, node: Node) -> Generator[None, Heard, Answer]:
 def _asked(question: Question, node: Node) -> Generator[None, Heard, Answer]:
     connection = node.connection
     if connection.grains is None and (yield from _frame("h")).get("missing"):
-        connection.send(frame("P", question.pusher.thin.data))
+        thin = question.pusher.thin.data
+        connection.send(head("P", len(thin)))
+        connection.send(thin)
     if connection.outdated:
         connection.send(frame("G", {}))
     if connection.grains is None or connection.outdated:

@@ -27,7 +27,12 @@ def frame(kind: str, body: bytes | dict[str, Any] | list[Any] = b"") -> bytes:
         Bytes as they are, or data, which is sent as JSON.
     """
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return kind.encode() + b"%08x" % len(data) + data
+    return head(kind, len(data)) + data
+
+
+def head(kind: str, length: int) -> bytes:
+    """Return what comes before a body of so many bytes, for one that is too large to be copied for every node."""
+    return kind.encode() + b"%08x" % length
 
 
 class Frames:
