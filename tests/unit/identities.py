@@ -40,3 +40,14 @@ def home_of_mipadmin(monkeypatch):
     monkeypatch.setattr(pwd, "getpwnam", lambda name: account if name == "mipadmin" else known(name))
     yield folder
     shutil.rmtree(folder)
+
+
+def keys_file(home, text, mode=0o600):
+    """Write a user's authorized_keys as the user would."""
+    file = home / ".ssh" / "authorized_keys"
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    file.chmod(mode)
+    for path in (file.parent, file):
+        os.chown(path, home.stat().st_uid, home.stat().st_gid)
+    return file
