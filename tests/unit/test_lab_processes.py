@@ -12,12 +12,12 @@ from mip_salt.lab.processes import DIRECTORY, MACHINE, clear, end, running
 
 
 @contextmanager
-def process(tmp_path, name, *words):
+def process(tmp_path, name, *words, within=()):
     """Run a process of this name and these words, as systemd-nspawn would be seen."""
     script = tmp_path / name
     script.write_text("#!/bin/sh\nwhile read line; do :; done\n")
     script.chmod(0o755)
-    with subprocess.Popen([script, *words], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen([*within, script, *words], stdin=subprocess.PIPE) as child:
         deadline = time.monotonic() + 5
         while name[:15] != _comm(child.pid) and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -61,6 +61,12 @@ def test_a_process_that_lacks_one_mark_is_no_machine(tmp_path, words, name, drop
 
 def test_another_machine_s_process_is_none_of_ours(tmp_path):
     with process(tmp_path, "systemd-nspawn", f"{MACHINE}database", f"{DIRECTORY}/srv/database") as child:
+        assert not seen(child)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: another network")
+def test_a_machine_of_a_lab_in_another_network_is_not_here(tmp_path, words):
+    with process(tmp_path, "systemd-nspawn", *words, within=("unshare", "--net")) as child:
         assert not seen(child)
 
 

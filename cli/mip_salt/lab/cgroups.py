@@ -18,7 +18,7 @@ def host_has_systemd() -> bool:
 
 def make_groups(machine: str) -> list[Path]:
     """Make a machine's cgroup in each hierarchy that systemd uses; return the folders."""
-    groups = [top / machine for top in _hierarchies()]
+    groups = [top / machine for top in hierarchies()]
     for group in groups:
         group.mkdir(exist_ok=True)
     return groups
@@ -26,7 +26,7 @@ def make_groups(machine: str) -> list[Path]:
 
 def machines_with_groups() -> set[str]:
     """Return the names that have a cgroup where `make_groups` makes them, whatever made those."""
-    return {group.name for top in _hierarchies() for group in top.iterdir() if group.is_dir()}
+    return {group.name for top in hierarchies() for group in top.iterdir() if group.is_dir()}
 
 
 def remove_groups(machine: str, patience: float = 3) -> None:
@@ -36,7 +36,7 @@ def remove_groups(machine: str, patience: float = 3) -> None:
         Seconds to wait for the kernel to have emptied them.
     """
     end = time.monotonic() + patience
-    for top in _hierarchies():
+    for top in hierarchies():
         for folder, _, _ in os.walk(top / machine, topdown=False):
             while not _removed(Path(folder)) and time.monotonic() < end:
                 time.sleep(0.02)
@@ -52,7 +52,7 @@ def _removed(group: Path) -> bool:
     return True
 
 
-def _hierarchies() -> list[Path]:
+def hierarchies() -> list[Path]:
     """Return where systemd's cgroup hierarchies are mounted: cgroup2, and name=systemd of the older kind."""
     if host_has_systemd():
         return []

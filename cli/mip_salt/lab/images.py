@@ -19,12 +19,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from mip_salt.lab import standin
+from mip_salt.lab.base import discard
 from mip_salt.lab.node import LabNode
 from mip_salt.lab.release import EXAREME
 from mip_salt.lab.sources import apt_sources
 from mip_salt.lab.tools import Progress, call
 
 SECONDS = 900
+# Not as a base that is being built: who builds one takes what others left.
+BUILDING = ".images-"
 # bookworm has no consul; bullseye's runs on bookworm's libc (measured).
 PYTHON = ("bookworm", "python3-minimal,libpython3-stdlib")
 CONSUL = ("bullseye", "consul")
@@ -70,7 +73,9 @@ def build(cache: Path, progress: Progress) -> Path:
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     for stale in cache.glob("images-*.tar"):
         stale.unlink()
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".building-") as name:
+    for left in cache.glob(f"{BUILDING}*"):
+        discard(left)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=BUILDING) as name:
         work = Path(name)
         root, consul = work / "python", work / "consul"
         with ThreadPoolExecutor() as pool:

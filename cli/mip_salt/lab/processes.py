@@ -1,4 +1,7 @@
-"""Which machines run on this machine, told by their processes: no file can be stale about it."""
+"""Which machines run on this machine, told by their processes: no file can be stale about it.
+
+"Here" is this network namespace: a lab's names are those of its network, so labs of other ones are in nobody's way.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class Running:
 
 
 def running() -> list[Running]:
-    """Return the machines of all labs that run here."""
+    """Return the machines of all labs that run here, in this network namespace."""
     found = (_look(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [machine for machine in found if machine]
 
@@ -108,6 +111,8 @@ def _look(pid: int) -> Running | None:
     proc = Path("/proc", str(pid))
     try:
         if (proc / "comm").read_text("utf-8").strip() != "systemd-nspawn" or proc.stat().st_uid != os.geteuid():
+            return None
+        if not (proc / "ns/net").samefile("/proc/self/ns/net"):
             return None
         words = (proc / "cmdline").read_text("utf-8", "replace").split("\0")
     except OSError:
