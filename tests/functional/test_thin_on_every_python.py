@@ -27,7 +27,11 @@ def unpacked(tmp_path_factory):
     return place
 
 
-@pytest.fixture(scope="module", params=PYTHONS.values(), ids=PYTHONS.keys())
+# One process asks a Python, once: it imports all of Salt.
+ONCE = [pytest.param(path, id=version, marks=pytest.mark.xdist_group(version)) for version, path in PYTHONS.items()]
+
+
+@pytest.fixture(scope="module", params=ONCE)
 def seen(request, unpacked, tmp_path_factory):
     """What a Python tells of Salt in it; it knows no other library, whatever is installed for it here."""
     own = tmp_path_factory.mktemp("node")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+# What is built is built once, by one process.
+pytestmark = pytest.mark.xdist_group("install")
 PROJECT = Path(__file__).parents[2]
 SECRETS = (
     "gnupg",
