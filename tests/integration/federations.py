@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from wheelhouse import wheelhouse
 
 PASSPHRASE = "tenu gano tive juzu sufi é€"
 BIN = Path(sys.executable).parent
+THIN: list[Path] = []
 
 
 class FederationUnderTest:
@@ -65,9 +69,30 @@ class FederationUnderTest:
         """Run raw salt-ssh in the federation's folder."""
         call = [str(BIN / "salt-ssh"), *words]
         env = {k: v for k, v in self.environ.items() if not k.startswith("MIP_SALT")}
-        return subprocess.run(
-            call, capture_output=True, text=True, timeout=240, cwd=self.folder.path, env=env, stdin=subprocess.DEVNULL
-        )
+        with self._thin_of_the_first():
+            return subprocess.run(
+                call,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                cwd=self.folder.path,
+                env=env,
+                stdin=subprocess.DEVNULL,
+            )
+
+    @contextmanager
+    def _thin_of_the_first(self) -> Iterator[None]:
+        """Give salt-ssh the thin that it made for the session's first federation: it makes each the same."""
+        own = self.folder.run / "cache" / "thin"
+        if THIN and not own.exists():
+            own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copytree(THIN[0], own)
+        yield
+        if not THIN and (own / "thin.tgz").exists():
+            kept = tempfile.TemporaryDirectory(prefix="mip-thin-")
+            atexit.register(kept.cleanup)
+            THIN.append(Path(kept.name, "thin"))
+            shutil.copytree(own, THIN[0])
 
     def configure(self, nodes: dict[str, Any], *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `configure --from` on nodes as a file would tell them, which comes by stdin."""
@@ -127,5 +152,5 @@ def to_run(lab: Any, nodes: Sequence[str]) -> Iterator[tuple[FederationUnderTest
             yield federation, said
         finally:
             federation.cli("vault", "lock", check=False)
-            for node in nodes:
-                lab.node(node).reset()
+            with ThreadPoolExecutor(len(nodes)) as pool:
+                list(pool.map(lambda node: lab.node(node).reset(), nodes))
