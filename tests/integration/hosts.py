@@ -79,13 +79,15 @@ def new_user(lab: Any) -> Iterator[Host]:
     """Give a node with a new user in the group sudo."""
     node = lab.node("wk1")
     host = cleared(Host(node, node.port))
-    if penalties(host):
+    punishes = penalties(host)
+    if punishes:
         host.sh("echo PerSourcePenalties no > /etc/ssh/sshd_config.d/00-mip-test.conf; systemctl reload ssh")
     host.sh(f"useradd -m -s /bin/bash -G sudo {USER}")
     host.set_password(PASSWORD)
     yield host
     cleared(host)
-    host.sh("rm -f /etc/ssh/sshd_config.d/00-mip-test.conf; systemctl reload ssh")
+    if punishes:
+        host.sh("rm -f /etc/ssh/sshd_config.d/00-mip-test.conf; systemctl reload ssh")
 
 
 @contextmanager
