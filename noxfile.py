@@ -28,11 +28,11 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, or what the arguments after -- say.
 
-    Those on the lab's nodes run one after another, and mostly wait; the fast ones run beside them meanwhile.
+    Those on nodes of a lab run one after another, and often wait; there are two labs, and the fast tests run beside.
     """
     # Commands are started by the thousand: without byte code each would compile mip-salt anew.
     env = {"PYTHONDONTWRITEBYTECODE": ""}
-    side_by_side = ["--durations", "25", "--numprocesses", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup"]
+    side_by_side = ["--durations", "25", "--numprocesses", str((os.cpu_count() or 1) + 2), "--dist", "loadgroup"]
     every = ["tests/integration", "tests/unit", "tests/hostile", "tests/functional"]
     session.run("pytest", *(session.posargs or [*side_by_side, *every]), env=env)
 

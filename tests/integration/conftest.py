@@ -1,4 +1,7 @@
-"""Real nodes for the tests: one lab a session, in a folder of its own, over the base images of the usual lab."""
+"""Real nodes for the tests: a lab in a folder of its own, over the base images of the usual lab.
+
+There is one a session; where tests run side by side there are two, and each has half of the tests that need nodes.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from integration import own_place
 from integration.asking import VICTIM
 from integration.federations import FederationUnderTest, wish
 from mip_salt.errors import MipError
@@ -22,6 +26,15 @@ from mip_salt.vault.session import lock
 # name another.
 FOLDER = Path(os.environ.get("MIP_SALT_TEST_LAB") or "/var/lib/mip-salt-lab-test")
 LAST = ("test_releases.py", "test_lab.py")
+# On the second lab. Two of them look for a key or a passphrase in all processes, which tests beside them must not use.
+SECOND = (
+    "test_adopt.py",
+    "test_node_life.py",
+    "test_proof.py",
+    "test_remote.py",
+    "test_status.py",
+    "test_swarm.py",
+)
 NODES = ("ms", "ui", "wk1", "wk2")
 HELD = Path("/run/mip-salt-lab-test.lock")
 
@@ -37,8 +50,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("lab"):
             item.add_marker(pytest.mark.timeout(func_only=True))
-            # There is one lab: where tests run side by side, one process has it.
-            item.add_marker(pytest.mark.xdist_group("lab"))
+            item.add_marker(pytest.mark.xdist_group("second lab" if on_second_lab(item) else "lab"))
+
+
+def on_second_lab(item: pytest.Item) -> bool:
+    """Say whether a test is one of those on the second lab, where there are two."""
+    return item.path.name in SECOND and own_place.possible()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give the process that has the second lab a network of its own: labs have the same names and addresses."""
+    if os.environ.get("PYTEST_XDIST_WORKER") and item.get_closest_marker("lab") and on_second_lab(item):
+        own_place.enter()
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing of the second lab's process on this machine."""
+    own_place.forget()
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +77,7 @@ def lab() -> Iterator[Lab]:
     except MipError as err:
         refuse(f"{err}: {err.hint}")
     cache = Path(os.environ.get("MIP_SALT_LAB_BASE") or default_folder() / "base")
-    lab = Lab(FOLDER, cache)
+    lab = Lab(FOLDER.with_name(f"{FOLDER.name}-2") if own_place.entered() else FOLDER, cache)
     with HELD.open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

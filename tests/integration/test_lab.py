@@ -177,7 +177,7 @@ def test_a_forgotten_node_keeps_nothing_of_ours(lab):
     up(lab)
     node = lab.node("wk1")
     ours = "/home/mipadmin/.ssh /var/tmp/.mipadmin_1_salt /etc/sudoers.d/mip-salt"
-    node.run(f"mkdir -p {ours}")
+    node.run(f"rm -rf {ours}; mkdir -p {ours}")
     node.forget()
     assert node.run(f"ls -d {ours} 2>/dev/null", check=False) == ""
 

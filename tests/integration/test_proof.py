@@ -112,8 +112,11 @@ class Watcher(threading.Thread):
 
 
 def test_no_secret_is_ever_in_clear(root, lab, tmp_path):
-    """Passwords in a file, the passphrase in a file: what the test itself holds does not count, all else does."""
-    federation = FederationUnderTest(root)
+    """Passwords in a file, the passphrase in a file: what the test itself holds does not count, all else does.
+
+    The passphrase is that of no test beside this one.
+    """
+    federation = FederationUnderTest(root, passphrase="looked for in all processes 1815")
     nodes = {name: wish(name, lab.node(name)) for name in ("ms", "wk1")}
     for name in nodes:
         lab.node(name).forget()
