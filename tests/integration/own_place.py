@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from mip_salt.lab import images
 from mip_salt.lab.base import base_path, build
 from mip_salt.lab.cgroups import hierarchies, host_has_systemd
 from mip_salt.lab.lab import default_folder
 from mip_salt.lab.tools import silent
+from waiting import until
 from wheelhouse import wheelhouse
 
 # sched.h; Python has it from 3.12.
 NEWNS, NEWCGROUP, NEWNET = 0x20000, 0x2000000, 0x40000000
 GROUP = "mip-salt-second-lab"
+# Held by the process that has them, as long as it lives.
+LOCK = Path("/run/mip-salt-second-lab.lock")
 _entered = False
+_held: IO[str]
 
 
 def possible() -> bool:
@@ -32,13 +39,21 @@ def entered() -> bool:
 
 
 def enter() -> None:
-    """Leave this machine's network, /run and cgroups for ones of this process's own, once; for good."""
-    global _entered
+    """Leave this machine's network, /run and cgroups for ones of this process's own, once; for good.
+
+    What a killed process left running in its own is ended.
+
+    Raises BlockingIOError while another process has them.
+    """
+    global _entered, _held
     if _entered:
         return
+    _held = LOCK.open("w")
+    fcntl.flock(_held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     _entered = True
     download()
     tops = hierarchies()
+    assert until(lambda: not left(tops), 30), f"processes of a killed run in {GROUP}: {left(tops)}"
     for top in tops:
         (top / GROUP).mkdir(exist_ok=True)
         (top / GROUP / "cgroup.procs").write_text(str(os.getpid()))
@@ -53,11 +68,21 @@ def enter() -> None:
     subprocess.run(["sh", "-c", "\n".join(script)], check=True)
 
 
+def left(tops: list[Path]) -> set[int]:
+    """End the processes that are in the group, and return them: no other session has it now."""
+    found = {int(pid) for top in tops for one in (top / GROUP).rglob("cgroup.procs") for pid in one.read_text().split()}
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return found
+
+
 def forget() -> None:
     """Remove the cgroups of a process that had them and has ended."""
     for top in hierarchies():
-        with suppress(OSError):
-            (top / GROUP).rmdir()
+        for folder, _, _ in os.walk(top / GROUP, topdown=False):
+            with suppress(OSError):
+                Path(folder).rmdir()
 
 
 def download() -> None:
