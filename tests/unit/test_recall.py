@@ -65,6 +65,11 @@ def test_what_is_recalled_has_every_field_of_the_model(folder: Folder) -> None:
     assert vars(recalled.versions) == model.versions.model_dump(mode="json")
 
 
+def test_for_one_command_more_or_fewer_nodes_may_be_worked_on_at_once(folder: Folder) -> None:
+    assert recall.recall(folder, jobs=3).settings.jobs == 3
+    assert recall.recall(folder).settings.jobs == document.load(folder).settings.jobs == 24
+
+
 def test_what_is_recalled_is_not_changed(folder: Folder) -> None:
     recall.recall(folder)
     with pytest.raises(AttributeError):

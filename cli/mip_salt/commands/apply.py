@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mip_salt.commands.choosing import nodes_option
-from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.commands.context import Request, jobs_option, pass_request, shared_options
 
 if TYPE_CHECKING:
     from mip_salt.vault.keyring import Vault
@@ -19,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def chosen_nodes(command: F) -> F:
     """Add the options that say which nodes a run is about, and how much it tells."""
     for option in (
+        jobs_option,
         click.option("--diff", is_flag=True, help="Show what changes, line by line; the vault's secrets are masked."),
         click.option(
             "--role",
@@ -67,7 +68,7 @@ def run_apply(request: Request, nodes: tuple[str, ...], roles: tuple[str, ...], 
 
     folder = request.folder()
     folder.check_private()
-    federation = recall(folder)
+    federation = recall(folder, jobs=request.jobs)
     chosen = select(federation, nodes, roles)
     with request.held(folder, "apply --test" if test else "apply"):
         refresh(folder, federation)

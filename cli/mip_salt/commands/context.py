@@ -36,6 +36,7 @@ class Request:
     assume_yes: bool = False
     no_input: bool = False
     passphrase_file: Path | None = None
+    jobs: int | None = None
     words: list[str] = field(default_factory=lambda: sys.argv[1:])
 
     @cached_property
@@ -154,6 +155,18 @@ def root_options(command: F, hidden: bool = False, federation: Sequence[str] = (
     for option in reversed(options):
         command = _stored(option, hidden)(command)
     return command
+
+
+def jobs_option(command: F) -> F:
+    """Add ``-j``: how many nodes a command works on at once; the request has it."""
+    option: Callable[[F], F] = click.option(
+        "-j",
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(1, 200),  # as the setting
+        help="Work on N nodes at once (else the setting jobs: 24).",
+    )
+    return _stored(option, hidden=False)(command)
 
 
 def _stored(option: Callable[[F], F], hidden: bool) -> Callable[[F], F]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mip_salt.commands.choosing import nodes_option
-from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.commands.context import Request, jobs_option, pass_request, shared_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,6 +35,7 @@ TICK = 1.0
     flag_value=EVERY,
     help=f"Ask again and again, every SECONDS ({EVERY:.0f}), until Ctrl-C.",
 )
+@jobs_option
 @shared_options
 @pass_request
 def status(request: Request, nodes: tuple[str, ...], interval: float | None) -> int:
@@ -59,7 +60,7 @@ def status(request: Request, nodes: tuple[str, ...], interval: float | None) -> 
 
     folder = request.folder()
     folder.check_private()
-    federation = recall(folder)
+    federation = recall(folder, jobs=request.jobs)
     select(federation, nodes)  # a misspelt name is told before a passphrase is asked for
     with noted(folder, "status"), identity_agent(folder, request.passphrase(folder), "status") as agent:
         if interval:
@@ -79,7 +80,7 @@ def _watch(request: Request, folder: Folder, nodes: tuple[str, ...], agent: Path
     from mip_salt.federation.select import select
     from mip_salt.workflows.status import Statuses
 
-    terminal, federation, before, problem = request.terminal, recall(folder), None, ""
+    terminal, federation, before, problem = request.terminal, recall(folder, jobs=request.jobs), None, ""
     view = None
     try:
         with terminal.screen() as draw:
@@ -91,7 +92,7 @@ def _watch(request: Request, folder: Folder, nodes: tuple[str, ...], agent: Path
                 statuses.watch(interval, tick, TICK if draw else interval)
                 before, problem = statuses, ""
                 try:
-                    federation = recall(folder)
+                    federation = recall(folder, jobs=request.jobs)
                     select(federation, nodes)
                 except MipError as err:
                     problem, federation = err.message, statuses.federation

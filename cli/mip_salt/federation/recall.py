@@ -54,12 +54,18 @@ class _Recalled(_Part):
         return [name for name in self.ids() if self.nodes[name].enabled]
 
 
-def recall(folder: Folder) -> Federation:
+def recall(folder: Folder, *, jobs: int | None = None) -> Federation:
     """Return a folder's federation, to look at: it has the model's fields, ``ids()`` and ``enabled()``, and no more.
+
+    jobs
+        Nodes to work on at once, if not as many as its settings say.
 
     Raises Damaged, as document.load does, if the document is missing, unreadable or wrong.
     """
-    return cast("Federation", _Recalled(plain(folder)))
+    fields = plain(folder)
+    if jobs:
+        fields["settings"]["jobs"] = jobs
+    return cast("Federation", _Recalled(fields))
 
 
 def plain(folder: Folder) -> dict[str, Any]:

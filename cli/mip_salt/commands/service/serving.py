@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mip_salt.commands.choosing import nodes_option
+from mip_salt.commands.context import jobs_option
 
 if TYPE_CHECKING:
     from mip_salt.commands.context import Request
@@ -19,6 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def service_options(command: F) -> F:
     """Add the options that say which services, on which nodes."""
     for option in (
+        jobs_option,
         click.option("--test", is_flag=True, help="Say what would change, and change nothing."),
         click.option("--without-exareme", is_flag=True, help="Leave exareme and the web front end as they are."),
         click.option("--with-secure-portainer", is_flag=True, help="Portainer too, with its domain's certificate."),
@@ -57,7 +59,7 @@ def serve(
         )
     folder = request.folder()
     folder.check_private()
-    federation = recall(folder)
+    federation = recall(folder, jobs=request.jobs)
     portainer = "secure" if with_secure_portainer else "plain" if with_portainer else ""
     chosen = tuple(select(federation, nodes)) if nodes else ()
     found = service.plan(folder, federation, service.Wish(verb, chosen, not without_exareme, portainer))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mip_salt.commands.choosing import nodes_option
-from mip_salt.commands.context import Request, pass_request, shared_options
+from mip_salt.commands.context import Request, jobs_option, pass_request, shared_options
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @nodes_option("Only this node, and all that is said of it")
+@jobs_option
 @shared_options
 @pass_request
 def status(request: Request, nodes: tuple[str, ...]) -> int:
@@ -51,7 +52,7 @@ def status(request: Request, nodes: tuple[str, ...]) -> int:
 
     folder, terminal = request.folder(), request.terminal
     folder.check_private()
-    federation = recall(folder)
+    federation = recall(folder, jobs=request.jobs)
     chosen = select(federation, nodes)
     with request.held(folder, "service status"):
         refresh(folder, federation)
