@@ -2,7 +2,7 @@
 # make test   every test; those on lab nodes where root and Linux allow
 # make lint   ruff, mypy, salt-lint, yamllint
 # make bench  the same work by mip-salt, ssh, pyinfra, salt-ssh and Ansible on the same nodes, into docs/benchmarks.md;
-#              as root, half an hour on a machine that does nothing else; BENCH="--help" tells its options
+#              as root, 40 minutes on a machine that does nothing else; BENCH="--help" tells its options
 # make clean-demo   remove the demo federation and its machines
 PYTHON ?= python3
 VENV ?= .venv
