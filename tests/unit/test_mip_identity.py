@@ -9,18 +9,7 @@ import pytest
 from mip_salt.federation import kinds
 from mip_salt.ssh.install import RESTRICT, RESTRICT_BASTION, SUDOERS, key_line
 from salt.exceptions import CommandExecutionError
-from unit.identities import BLOB, FOREIGN, KEY, LINE, home_of_mipadmin, keys_file, module
-
-
-@pytest.fixture
-def identity():
-    return module()
-
-
-@pytest.fixture
-def home(monkeypatch):
-    with home_of_mipadmin(monkeypatch) as folder:
-        yield folder
+from unit.identities import BLOB, FOREIGN, KEY, LINE, keys_file
 
 
 def test_a_home_without_ssh_gets_a_private_folder_and_file(identity, home):

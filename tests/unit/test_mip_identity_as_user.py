@@ -8,20 +8,9 @@ from pathlib import Path
 
 import pytest
 from salt.exceptions import CommandExecutionError
-from unit.identities import FOREIGN, KEY, home_of_mipadmin, keys_file, module
+from unit.identities import FOREIGN, KEY, keys_file
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-
-
-@pytest.fixture
-def identity():
-    return module()
-
-
-@pytest.fixture
-def home(monkeypatch):
-    with home_of_mipadmin(monkeypatch) as folder:
-        yield folder
 
 
 def test_a_child_that_the_user_kills_is_a_failure(identity, home, monkeypatch):

@@ -5,18 +5,7 @@ import stat
 
 import pytest
 from salt.exceptions import CommandExecutionError
-from unit.identities import RULE, home_of_mipadmin, module
-
-
-@pytest.fixture
-def identity():
-    return module()
-
-
-@pytest.fixture
-def home(monkeypatch):
-    with home_of_mipadmin(monkeypatch) as folder:
-        yield folder
+from unit.identities import RULE
 
 
 @pytest.fixture

@@ -64,6 +64,7 @@ def test_a_lock_of_the_operators_takes_the_identity_from_it_and_lets_the_command
 def test_a_lock_does_not_mind_an_agent_that_has_ended(brain):
     (brain.run / "agent.1").touch()
     lock(brain)
+    assert not Vault(brain).unlocked()
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

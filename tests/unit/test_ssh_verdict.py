@@ -148,7 +148,8 @@ FACTS = Facts("brain-wk1", "a" * 32, "nopasswd", "x86_64", 2, 1024, "3.11.2", "D
 
 @pytest.mark.parametrize("known", [{}, {"hostname": "brain-wk1"}, {"hostname": "brain-wk1", "machine_id": "a" * 32}])
 def test_the_confirmed_machine_passes(known: dict[str, str]) -> None:
-    same_machine("wk1", Node(role=Role.WORKER, address="10.0.0.2", **known), FACTS)
+    node = Node(role=Role.WORKER, address="10.0.0.2", **known)
+    assert same_machine("wk1", node, FACTS) is None  # type: ignore[func-returns-value]
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,7 @@ class TestMaking:
         vault = Vault(empty)
         vault.create(PASSPHRASE)
         vault.unlock(PASSPHRASE)
+        assert vault.unlocked()
 
     @pytest.mark.parametrize("there", ["vault", "entry"])
     def test_what_was_sealed_is_never_made_useless(self, brain, there):

@@ -32,6 +32,7 @@ class TestAnotherPassphrase:
     def test_it_may_be_any_line(self, brain, new):
         Vault(brain).change_passphrase(PASSPHRASE, new)
         Vault(brain).unlock(new)
+        assert Vault(brain).read("wk1") == entry_of("wk1")
 
     def test_with_a_wrong_old_one_nothing_is_changed(self, brain):
         keys = {path: path.read_bytes() for path in (brain.gnupg / "private-keys-v1.d").iterdir()}
@@ -73,6 +74,7 @@ class TestAnotherPassphrase:
         Vault(brain).unlock(PASSPHRASE)
         Vault(brain).change_passphrase(PASSPHRASE, self.NEW)
         Vault(brain).unlock(self.NEW)
+        assert Vault(brain).read("wk1") == entry_of("wk1")
 
     def test_a_gpg_that_refuses_is_a_damage_and_not_a_wrong_passphrase(self, brain):
         class Deaf(Vault):

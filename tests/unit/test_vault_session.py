@@ -109,6 +109,7 @@ class TestUnlockedForGood:
 
     def test_a_second_unlock_asks_nothing(self, open_brain):
         session.unlock_for_good(open_brain, Nobody())
+        assert session.status(open_brain).unlocked
 
     def test_lock_closes_it_and_the_next_session_asks(self, open_brain):
         session.lock(open_brain)
@@ -163,6 +164,8 @@ def test_a_failed_unlock_leaves_no_mark(brain):
 def test_locking_what_is_locked_or_was_never_made_is_no_error(brain, tmp_path):
     session.lock(brain)
     session.lock(Folder(tmp_path / "nothing"))
+    assert_closed(brain)
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_a_missing_vault_is_made_only_where_that_is_meant():

@@ -14,24 +14,7 @@ from mip_salt.versions.source import EXAREME, MIP
 from mip_salt.versions.wanted import Ref, Wanted
 from mip_salt.workflows import install as work
 from unit.installs import NEW, OLD, files, install, pair, whole
-from upstreams import git, make_upstreams
-
-
-@pytest.fixture(scope="module")
-def made_upstreams(tmp_path_factory):
-    return make_upstreams(tmp_path_factory.mktemp("upstreams"))
-
-
-@pytest.fixture
-def upstreams(made_upstreams):
-    """mip-deployment and exareme, only to be read."""
-    return made_upstreams
-
-
-@pytest.fixture
-def own_upstreams(tmp_path):
-    """mip-deployment and exareme, to be changed."""
-    return make_upstreams(tmp_path / "own")
+from upstreams import git
 
 
 @pytest.fixture

@@ -12,24 +12,7 @@ from mip_salt.versions.source import EXAREME, MIP, source_of
 from mip_salt.versions.wanted import Ref, Wanted, choose
 from mip_salt.workflows import install as work
 from unit.installs import NEW, install, whole
-from upstreams import exareme_files, git, make_upstreams, mip_files
-
-
-@pytest.fixture(scope="module")
-def made_upstreams(tmp_path_factory):
-    return make_upstreams(tmp_path_factory.mktemp("upstreams"))
-
-
-@pytest.fixture
-def upstreams(made_upstreams):
-    """mip-deployment and exareme, only to be read."""
-    return made_upstreams
-
-
-@pytest.fixture
-def own_upstreams(tmp_path):
-    """mip-deployment and exareme, to be changed."""
-    return make_upstreams(tmp_path / "own")
+from upstreams import exareme_files, git, mip_files
 
 
 @pytest.fixture

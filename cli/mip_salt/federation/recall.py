@@ -65,6 +65,11 @@ def recall(folder: Folder, *, jobs: int | None = None) -> Federation:
     fields = plain(folder)
     if jobs:
         fields["settings"]["jobs"] = jobs
+    return as_federation(fields)
+
+
+def as_federation(fields: dict[str, Any]) -> Federation:
+    """Return what `plain` gave as `recall` does."""
     return cast("Federation", _Recalled(fields))
 
 

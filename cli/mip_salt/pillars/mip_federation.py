@@ -32,10 +32,11 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
     has errors, and no state runs.
     """
     from mip_salt.federation.folder import Folder
-    from mip_salt.federation.recall import plain, recall
+    from mip_salt.federation.recall import as_federation, plain
 
     place = Folder(Path(folder))
-    federation = recall(place)
+    fields = plain(place)
+    federation = as_federation(fields)
     node = federation.nodes.get(minion_id)
     if node is None:
         return {}
@@ -53,7 +54,7 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], folder: str) -> dict[str,
         "mip": {
             "federation": federation.federation,
             "node": me,
-            "settings": {name: value for name, value in plain(place)["settings"].items() if name not in PUSHERS},
+            "settings": {name: value for name, value in fields["settings"].items() if name not in PUSHERS},
             "peers": peers,
             "hosts": _hosts(peers) if federation.settings.hosts else {},
             "identity": {"public_key": place.identity_public.read_text("utf-8").strip()},

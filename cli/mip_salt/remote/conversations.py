@@ -211,8 +211,10 @@ class Conversations:
             if "lost" in answer:
                 result = replace(result, error=result.error + in_hand(turn.at))
         result = replace(result, seconds=turn.seconds)
-        if answer is not None and not answer.keys() & {"flood", "lost"}:
-            self._keep(connection, result) if "raw" in answer else self._close(connection)
+        if answer is not None and "raw" in answer:
+            self._keep(connection, result)
+        elif answer is not None and not answer.keys() & {"flood", "lost"}:
+            self._close(connection)
         return result
 
     def _keep(self, connection: Connection, result: NodeResult) -> None:
