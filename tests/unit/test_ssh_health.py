@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from mip_salt.ssh.facts import parse_facts, shell_command
-from mip_salt.ssh.health import Health, health_script, parse_health, split
+from mip_salt.ssh.health import ADJTIMEX, Health, health_script, parse_health, split
 
 ANSWER = "MIP3-clock 1790000000.5\nMIP2\nwk1\n{id}\nroot\nx86_64\n2\n1024\n3.11.2\nDebian\nend\nMIP3\n{more}MIP3-end\n"
 
@@ -81,6 +82,47 @@ def test_the_engine(docker: str, sudo: str, active: str, engine: str, version: s
     found = parse_health(run(["/"], tools=tmp_path), ["/"])
     assert (found.engine, found.engine_version) == (engine, version)
     assert found.disks
+
+
+@pytest.mark.parametrize(
+    ("perl", "timedatectl", "synced"),
+    [
+        ("exit 0", "echo no", True),
+        ("exit 1", "echo yes", False),
+        ("exit 2", "echo yes", True),
+        ("exit 127", "echo no", False),
+        ("exit 2", "exit 1", None),
+        ("exit 2", "sleep 30", None),
+    ],
+    ids=["kept", "not kept", "the kernel does not say", "no perl", "nobody says", "systemd hangs"],
+)
+def test_whether_the_clock_is_kept(perl: str, timedatectl: str, synced: bool | None, tmp_path: Path) -> None:
+    tool(tmp_path, "perl", perl)
+    tool(tmp_path, "timedatectl", timedatectl)
+    tool(tmp_path, "timeout", 'shift; exec /usr/bin/timeout 0.5 "$@"')
+    assert parse_health(run(["/"], tools=tmp_path), ["/"]).synced is synced
+
+
+@pytest.mark.parametrize("machine", ["mips64", "x86_64"])
+def test_a_machine_whose_kernel_is_not_known_is_asked_by_systemd(machine: str, tmp_path: Path) -> None:
+    tool(tmp_path, "uname", f"echo {machine}")
+    tool(tmp_path, "perl", "exit 1")
+    tool(tmp_path, "timedatectl", "echo yes")
+    assert parse_health(run(["/"], tools=tmp_path), ["/"]).synced is (machine == "mips64")
+
+
+@pytest.mark.skipif(platform.machine() not in ADJTIMEX, reason="its number of adjtimex is not known")
+def test_the_kernel_is_asked_what_it_knows_of_the_clock() -> None:
+    error = adjtimex_max_error()
+    if error < 0:
+        pytest.skip("adjtimex is not allowed here")
+    assert parse_health(run(["/"]), ["/"]).synced is (error < 16_000_000)
+
+
+def adjtimex_max_error() -> int:
+    """Return the kernel's own bound of the clock's error, in microseconds, by the C library; -1 if it won't."""
+    timex = (ctypes.c_long * 26)()
+    return -1 if ctypes.CDLL(None).adjtimex(timex) < 0 else timex[3]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mip_salt.errors import TrustRefused
 from mip_salt.federation.address import valid_hostname
@@ -42,13 +42,13 @@ elif command -v sudo > /dev/null; then if sudo -kn true < /dev/null > /dev/null;
 else s=none; fi;
 set -- $(python3 --version < /dev/null); p=${2:-none};
 o=$(. /etc/os-release; printf "%s" "$PRETTY_NAME");
+t=; read -r k v u < /proc/meminfo; if [ "$k" = MemTotal: ]; then t=$v; fi;
 printf "%s\n" MIP2 "$(uname -n)" "$m" "$s" "$(uname -m)" "$(getconf _NPROCESSORS_ONLN)"
-"$(awk '/^MemTotal:/ {print $2}' /proc/meminfo)" "$p" "$o" end
+"$t" "$p" "$o" end
 """)
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What one machine says of itself; claims, not proofs: only its host key proves anything.
 
     sudo
