@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ NEVER: dict[str, Any] = {
     "log_level_logfile": "warning",
     "log_granular_levels": {},
 }
+# Far longer than a command: neither files nor packages come and go while it runs.
+LONG = 7 * 24 * 3600
 # What Salt imports here and compiling hardly ever uses: more than a third of all that is imported (measured, 3008.3).
 LATE = (
     *("asyncio", "bcrypt", "cryptography.hazmat.primitives.serialization", "croniter", "dateutil", "dateutil.parser"),
@@ -65,7 +68,26 @@ def load(folder: Folder) -> tuple[dict[str, Any], Any]:
     if options.get("cachedir") != str(cache(folder)):
         raise Damaged(f"{folder.master} is missing or of another federation", hint="Run mip-salt apply again.")
     options = {**options, **NEVER, "config_dir": str(folder.path), "_ssh_version": (9, 2)}
-    return options, salt.fileclient.FSClient(options)
+    options["fileserver_list_cache_time"] = LONG
+    client = salt.fileclient.FSClient(options)
+    _look_once(options, client)
+    return options, client
+
+
+def _look_once(options: dict[str, Any], client: Any) -> None:
+    """Look now for what each process forked off would look for again: files of states, and packages that extend Salt.
+
+    Salt keeps a list of the files for 20 s, this command's or another's. Of two processes that find it too old one
+    makes it anew, and the other sleeps for a second, at least (read in 3008.4, fileserver/__init__.py, wait_lock).
+    Packages it looks for again after half a second.
+    """
+    from salt.utils.entrypoints import iter_entry_points
+
+    shutil.rmtree(Path(options["cachedir"]) / "file_lists", ignore_errors=True)
+    for saltenv in options["file_roots"]:
+        client.list_states(saltenv)
+    known = iter_entry_points.__wrapped__
+    known.delta, known.expiration = LONG, time.monotonic() + LONG
 
 
 def cache(folder: Folder) -> Path:
