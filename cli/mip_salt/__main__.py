@@ -1,5 +1,5 @@
 """Run the command line as ``python -m mip_salt``."""
 
-from mip_salt.main import main
+from mip_salt.start import main
 
 main()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import traceback
 from keyword import iskeyword
@@ -75,7 +74,6 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line and exit with the code that says how it went."""
-    gc.set_threshold(50_000)  # imports make much and throw away little; it is over before there is much to collect
     heed()
     watch()
     request = Request()

@@ -19,6 +19,7 @@ FLOORS = [
     {"workflows", "lab"},
     {"commands"},
     {"main"},
+    {"start"},
     {"__main__"},
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))

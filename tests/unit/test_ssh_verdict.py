@@ -11,7 +11,8 @@ from mip_salt.federation.model import Federation, Node
 from mip_salt.federation.node_ids import Role
 from mip_salt.ssh.facts import Facts
 from mip_salt.ssh.openssh import same_machine
-from mip_salt.ssh.verdict import Seen, verdict
+from mip_salt.ssh.tried import Tried
+from mip_salt.ssh.verdict import verdict
 
 OFFERED = "SHA256:zmAQh20I83neRDWmHAWRCg8yzVMSjMxKozronfxMXu0"
 CHANGED = f"""@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
@@ -32,13 +33,13 @@ Host key verification failed.
 """
 
 
-def seen(name: str = "wk1") -> Seen:
+def seen(name: str = "wk1") -> Tried:
     nodes = {
         "ms": Node(role=Role.MASTER, address="10.0.0.1"),
         "wk1": Node(role=Role.WORKER, address="10.0.0.2", port=2222),
         "wk2": Node(role=Role.WORKER, address="10.0.0.3", bastion="ms"),
     }
-    return Seen(Folder(Path("/opt/brain")), Federation(federation="brain", nodes=nodes), name, "ssh wk1")
+    return Tried(Folder(Path("/opt/brain")), Federation(federation="brain", nodes=nodes), name, "ssh wk1")
 
 
 def test_a_changed_host_key_is_refused_with_both_causes_and_the_one_repair() -> None:

@@ -115,3 +115,33 @@ print(sorted({name.split(".")[0] for name in sys.modules}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(eval(done.stdout)) & ((HEAVY - {"yaml"}) | {"asyncio"})
+
+
+def ended(code: str) -> subprocess.CompletedProcess[str]:
+    """Start the command line with another in its place."""
+    script = f"import mip_salt.main, mip_salt.start\n{code}\nmip_salt.main.main = command\nmip_salt.start.main()"
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_command_ends_with_its_exit_code_and_all_it_said() -> None:
+    done = ended("""
+import atexit, sys
+def command():
+    atexit.register(print, "at its end")
+    print("said")
+    print("wrong", file=sys.stderr)
+    sys.exit(7)
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "said\nat its end\n", "wrong\n")
+
+
+def test_a_thread_that_is_at_work_is_waited_for() -> None:
+    done = ended("""
+import sys, threading
+def command():
+    goes_on = threading.Event()
+    threading.Thread(target=lambda: (goes_on.wait(), print("done"))).start()
+    threading.Timer(0.1, goes_on.set).start()
+    sys.exit(5)
+""")
+    assert (done.returncode, done.stdout) == (5, "done\n")

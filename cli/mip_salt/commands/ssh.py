@@ -46,7 +46,7 @@ def ssh(request: Request, name: str, words: tuple[str, ...], user: str | None, t
     from mip_salt.federation.select import select
     from mip_salt.printable import printable
     from mip_salt.ssh.shell import USER_THERE, run_shell, shell_call
-    from mip_salt.ssh.verdict import SSH_FAILED
+    from mip_salt.ssh.tried import SSH_FAILED
     from mip_salt.vault.private_agent import identity_agent
 
     folder = request.folder()

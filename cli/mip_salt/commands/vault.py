@@ -284,11 +284,9 @@ def _changed(request: Request, folder: Folder, name: str, changed: bool, **field
 
 def _status_document(request: Request, folder: Folder) -> None:
     if request.json_output:
-        from dataclasses import asdict
-
         from mip_salt.vault.session import status as ask
 
-        _document(request, folder, vault=asdict(ask(folder)))
+        _document(request, folder, vault=ask(folder)._asdict())
 
 
 def _document(request: Request, folder: Folder, **fields: Any) -> None:

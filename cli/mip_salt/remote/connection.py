@@ -16,7 +16,7 @@ from mip_salt.federation.ssh_options import destination, ssh_arguments, ssh_envi
 from mip_salt.remote.bootstrap import PROMPT, remote_command
 from mip_salt.remote.frames import Frames
 from mip_salt.remote.processes import die_with_parent
-from mip_salt.ssh.verdict import no_ssh
+from mip_salt.ssh.tried import no_ssh
 from mip_salt.vault import masters
 
 if TYPE_CHECKING:

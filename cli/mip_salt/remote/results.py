@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from mip_salt.errors import EXIT_CODES, worst
 
@@ -59,8 +59,7 @@ class NodeResult:
         return EXIT_CODES.get(str(self.kind), 0)
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a state run on one node is; what it says of itself is inert, but no more than a node's word.
 
     node

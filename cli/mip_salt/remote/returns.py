@@ -14,7 +14,8 @@ from mip_salt.pillars.mip_runs import REMEDY
 from mip_salt.printable import printable
 from mip_salt.remote.results import Kind, NodeResult
 from mip_salt.remote.states import STATE_RUNS, StateRun, state_run
-from mip_salt.ssh.verdict import SSH_FAILED, SUDO, Seen, verdict
+from mip_salt.ssh.tried import SSH_FAILED, Tried
+from mip_salt.ssh.verdict import SUDO, verdict
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -132,7 +133,7 @@ def _errored(asked: Asked, raw: Mapping[str, Any]) -> NodeResult:
             "What ran there may have gone on. Once it is reachable, run it again: what is done already stays as it is.",
         )
     if status == SSH_FAILED or EXPIRED.search(text):
-        error = verdict(Seen(asked.folder, asked.federation, asked.node, asked.command), text.encode(), SSH_FAILED)
+        error = verdict(Tried(asked.folder, asked.federation, asked.node, asked.command), text.encode(), SSH_FAILED)
         # A node may end with 255 as well: only what ssh is known to say is ssh's.
         if not error.message.startswith("ssh failed"):
             return from_error(asked, error)

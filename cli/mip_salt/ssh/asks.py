@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mip_salt.federation.ssh_options import ssh_environment
 
@@ -18,8 +19,7 @@ MAX_BYTES = 64 * 1024
 LATE, MUCH, MUTE, MISSING = "late", "much", "mute", "missing"
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """What became of a program.
 
     out, err

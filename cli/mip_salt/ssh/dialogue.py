@@ -14,7 +14,8 @@ from typing import cast
 from mip_salt.errors import MipError, NodeFailed, Unreachable
 from mip_salt.federation.ssh_options import ssh_environment
 from mip_salt.ssh.openssh import ssh_call
-from mip_salt.ssh.verdict import SSH_FAILED, Seen, no_ssh, verdict
+from mip_salt.ssh.tried import SSH_FAILED, Tried, no_ssh
+from mip_salt.ssh.verdict import verdict
 
 MAX_LINE = 64 * 1024
 MAX_BYTES = 4 * 1024 * 1024
@@ -25,18 +26,18 @@ GRACE = 3.0
 class Dialogue:
     """One program on one node: what it is told, and the lines that it says.
 
-    seen
+    tried
         The node, and what reproduces a failure.
     """
 
-    def __init__(self, seen: Seen, process: Process) -> None:
-        self.seen, self._process = seen, process
+    def __init__(self, tried: Tried, process: Process) -> None:
+        self.tried, self._process = tried, process
         self._in = cast(asyncio.StreamWriter, process.stdin)
         self._out, self._err = cast(asyncio.StreamReader, process.stdout), cast(asyncio.StreamReader, process.stderr)
         self._errors = asyncio.ensure_future(self._stderr())
 
     @classmethod
-    async def begin(cls, seen: Seen, script: str, *, agent: Path | None = None, more: Sequence[str] = ()) -> Dialogue:
+    async def begin(cls, tried: Tried, script: str, *, agent: Path | None = None, more: Sequence[str] = ()) -> Dialogue:
         """Start a script on a node by the system's ssh, with the roster's options and the identity.
 
         agent
@@ -48,7 +49,7 @@ class Dialogue:
         """
         try:
             process = await asyncio.create_subprocess_exec(
-                *ssh_call(seen, script, agent, more),
+                *ssh_call(tried, script, agent, more),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -58,8 +59,8 @@ class Dialogue:
                 start_new_session=True,
             )
         except FileNotFoundError:
-            raise no_ssh(seen.name) from None
-        return cls(seen, process)
+            raise no_ssh(tried.name) from None
+        return cls(tried, process)
 
     async def say(self, data: bytes) -> None:
         """Give the program data; one that has ended is found out by whoever reads its lines."""
@@ -85,9 +86,9 @@ class Dialogue:
         except ValueError:  # of readline's too
             raise NodeFailed(
                 f"said more than {most:.0f} bytes, or a line of more than {MAX_LINE}; gave up",
-                node=self.seen.name,
+                node=self.tried.name,
                 hint="See by hand what it prints.",
-                command=self.seen.command,
+                command=self.tried.command,
             ) from None
         raise await self._ended()
 
@@ -96,11 +97,11 @@ class Dialogue:
         if status == 0:
             return Unreachable(
                 "the connection ended before its time",
-                node=self.seen.name,
+                node=self.tried.name,
                 hint="Run it again; if it happens again, look at the node's sshd (journalctl -u ssh).",
-                command=self.seen.command,
+                command=self.tried.command,
             )
-        return verdict(self.seen, said, SSH_FAILED if status < 0 else status)
+        return verdict(self.tried, said, SSH_FAILED if status < 0 else status)
 
     async def _stderr(self) -> bytes:
         said = b""

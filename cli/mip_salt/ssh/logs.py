@@ -15,7 +15,7 @@ from mip_salt.printable import printable
 from mip_salt.ssh.dialogue import Dialogue
 from mip_salt.ssh.node.engine import PIECE
 from mip_salt.ssh.node.logs import MARK
-from mip_salt.ssh.openssh import seen_of
+from mip_salt.ssh.openssh import tried_of
 from mip_salt.ssh.program import script_of, sent
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ async def read(
     Whoever stops reading closes it: then nothing is left on the node. Raises Unreachable, LoginRefused or TrustRefused
     as ssh ends, NodeFailed for what no program of ours says.
     """
-    seen = seen_of(folder, federation, name)
+    tried = tried_of(folder, federation, name)
     script = script_of(federation.nodes[name])
-    dialogue = await Dialogue.begin(seen, script, agent=agent, more=[*ALIVE, *more])
+    dialogue = await Dialogue.begin(tried, script, agent=agent, more=[*ALIVE, *more])
     listener = _Listener(dialogue)
     count = 0
     try:
@@ -121,7 +121,7 @@ async def read(
                     f"its log's reader said what none says: {printable(line, 80)!r}",
                     node=name,
                     hint="It is not an honest machine, or its Python is not sound. Look at it by hand.",
-                    command=seen.command,
+                    command=tried.command,
                 ) from None
             listener.caught = listener.caught or isinstance(said, Caught)
             listener.waits = False

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mip_salt.errors import MipError, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
@@ -15,7 +14,7 @@ from mip_salt.federation.ssh_options import destination, ssh_arguments
 from mip_salt.ssh.asks import LATE, MAX_BYTES, MISSING, MUCH, MUTE, Asks, Ended
 from mip_salt.ssh.facts import FACTS, Facts, parse_facts, shell_command
 from mip_salt.ssh.health import CLOCK, Health, health_script, parse_health, split
-from mip_salt.ssh.verdict import SSH_FAILED, Seen, no_ssh, verdict
+from mip_salt.ssh.tried import SSH_FAILED, Tried, no_ssh
 from mip_salt.vault import masters
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.02
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What a node says of itself and of how it fares.
 
     skew
@@ -50,13 +48,13 @@ async def check(
     """
     import asyncio
 
-    seen = seen_of(folder, federation, name)
+    tried = tried_of(folder, federation, name)
     with Asks() as asks:
-        asks.start(name, ssh_call(seen, FACTS, agent), timeout)
+        asks.start(name, ssh_call(tried, FACTS, agent), timeout)
         while not (done := asks.wait(0)):
             await asyncio.sleep(POLL_SECONDS)
-    with _reproduced(seen):
-        return parse_facts(_answer(seen, done[0][1], timeout), name)
+    with _reproduced(tried):
+        return parse_facts(_answer(tried, done[0][1], timeout), name)
 
 
 class Looks:
@@ -105,7 +103,7 @@ class Looks:
         more = masters.options(path, fresh=fresh, prove=False)
         if path and masters.there(path):
             self._masters[name] = path
-        call = ssh_call(seen_of(self.folder, self.federation, name), health_script(self.paths), self.agent, more)
+        call = ssh_call(tried_of(self.folder, self.federation, name), health_script(self.paths), self.agent, more)
         self._asks.start(name, call, self.timeout, first=masters.SECONDS if name in self._masters else None)
 
     def wait(self, patience: float) -> Iterator[tuple[str, Look | MipError]]:
@@ -121,16 +119,16 @@ class Looks:
                 masters.stop([master])
                 self.begin(name)
                 continue
-            seen = seen_of(self.folder, self.federation, name)
+            tried = tried_of(self.folder, self.federation, name)
             try:
-                with _reproduced(seen):
-                    yield name, self._look(seen, ended)
+                with _reproduced(tried):
+                    yield name, self._look(tried, ended)
             except MipError as err:
                 yield name, err
 
-    def _look(self, seen: Seen, ended: Ended) -> Look:
-        out = _answer(seen, ended, self.timeout)
-        facts, health = parse_facts(split(out)[0], seen.name), parse_health(out, self.paths)
+    def _look(self, tried: Tried, ended: Ended) -> Look:
+        out = _answer(tried, ended, self.timeout)
+        facts, health = parse_facts(split(out)[0], tried.name), parse_health(out, self.paths)
         came = _when(ended, CLOCK.encode())
         return Look(facts, health, None if health.clock is None or came is None else health.clock - came)
 
@@ -141,24 +139,24 @@ def _when(ended: Ended, marker: bytes) -> float | None:
     return next((when for count, when in ended.arrivals if count >= end), None) if marker in ended.out else None
 
 
-def seen_of(folder: Folder, federation: Federation, name: str) -> Seen:
+def tried_of(folder: Folder, federation: Federation, name: str) -> Tried:
     """Return what is tried, with the command that reproduces it."""
-    return Seen(folder, federation, name, f"cd {shlex.quote(str(folder.path))} && salt-ssh -r {name} 'uname -n'")
+    return Tried(folder, federation, name, f"cd {shlex.quote(str(folder.path))} && salt-ssh -r {name} 'uname -n'")
 
 
 @contextmanager
-def _reproduced(seen: Seen) -> Iterator[None]:
+def _reproduced(tried: Tried) -> Iterator[None]:
     """Give an error the command that reproduces it."""
     try:
         yield
     except MipError as error:
-        error.command = error.command or seen.command
+        error.command = error.command or tried.command
         raise
 
 
-def ssh_call(seen: Seen, script: str, agent: Path | None = None, more: Sequence[str] = ()) -> list[str]:
+def ssh_call(tried: Tried, script: str, agent: Path | None = None, more: Sequence[str] = ()) -> list[str]:
     """Return the call of the system's ssh that runs a script on a node, with the roster's options and more."""
-    folder, federation, name = seen.folder, seen.federation, seen.name
+    folder, federation, name = tried.folder, tried.federation, tried.name
     # A node's banner goes to stderr at a lower level, and could pass for a message of ssh's.
     return [
         *("ssh", "-o", "LogLevel=ERROR", *more, *ssh_arguments(folder, federation, name, agent=agent)),
@@ -167,9 +165,9 @@ def ssh_call(seen: Seen, script: str, agent: Path | None = None, more: Sequence[
     ]
 
 
-def _answer(seen: Seen, ended: Ended, timeout: float) -> bytes:
+def _answer(tried: Tried, ended: Ended, timeout: float) -> bytes:
     """Return what a node said to a script; raise what it means if that is no answer."""
-    name = seen.name
+    name = tried.name
     if ended.why == MISSING:
         raise no_ssh(name)
     if ended.why == LATE:
@@ -178,10 +176,11 @@ def _answer(seen: Seen, ended: Ended, timeout: float) -> bytes:
         )
     if ended.why == MUCH:
         raise Unreachable(f"sent more than {MAX_BYTES} bytes; gave up", node=name, hint="See by hand what it prints.")
-    if ended.status == SSH_FAILED:
-        raise verdict(seen, ended.err)
     if ended.status:
-        raise verdict(seen, ended.out + ended.err, ended.status)
+        from mip_salt.ssh.verdict import verdict
+
+        said = ended.err if ended.status == SSH_FAILED else ended.out + ended.err
+        raise verdict(tried, said, ended.status)
     return ended.out
 
 

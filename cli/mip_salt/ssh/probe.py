@@ -15,7 +15,7 @@ from mip_salt.federation.model import Federation
 from mip_salt.printable import printable
 from mip_salt.ssh.dialogue import Dialogue
 from mip_salt.ssh.node.probe import MARK
-from mip_salt.ssh.openssh import seen_of
+from mip_salt.ssh.openssh import tried_of
 from mip_salt.ssh.program import script_of, sent
 
 FILES = ("host", "probe")
@@ -82,8 +82,8 @@ class Probe:
 
         Raises Damaged if there is no ssh on this machine.
         """
-        seen = seen_of(folder, federation, name)
-        probe = cls(await Dialogue.begin(seen, script_of(federation.nodes[name])))
+        tried = tried_of(folder, federation, name)
+        probe = cls(await Dialogue.begin(tried, script_of(federation.nodes[name])))
         await probe._dialogue.say(sent(FILES, order))
         return probe
 
@@ -104,9 +104,9 @@ class Probe:
             except NONSENSE:
                 raise NodeFailed(
                     f"its probe said what no probe says: {printable(line, 80)!r}",
-                    node=self._dialogue.seen.name,
+                    node=self._dialogue.tried.name,
                     hint="It is not an honest machine, or its Python is not sound. Look at it by hand.",
-                    command=self._dialogue.seen.command,
+                    command=self._dialogue.tried.command,
                 ) from None
 
     async def end(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from mip_salt.federation.folder import Folder
 from mip_salt.federation.model import Federation
 from mip_salt.federation.ssh_options import ssh_arguments, ssh_environment
-from mip_salt.ssh.verdict import no_ssh
+from mip_salt.ssh.tried import no_ssh
 
 # Whoever a node may know, from a directory too; never an option.
 USER_THERE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}\Z")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mip_salt.errors import Damaged, LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
 from mip_salt.federation.address import join_address
@@ -13,6 +11,7 @@ from mip_salt.printable import printable
 from mip_salt.ssh import pins
 from mip_salt.ssh import reach_words as words
 from mip_salt.ssh.hostkeys import HostKey
+from mip_salt.ssh.tried import SSH_FAILED, Tried
 
 CHANGED = re.compile(r"^Host key for (\S+) has changed and you have requested strict checking", re.M)
 OFFERED = re.compile(r"^(SHA256:[A-Za-z0-9+/]{43})\.?\r?$", re.M)
@@ -36,28 +35,8 @@ UNREACHABLE = (
     (re.compile(r"closed by|reset by|kex_exchange", re.I), words.DROPPED, words.TOO_MANY),
 )
 
-if TYPE_CHECKING:
-    from mip_salt.federation.model import Federation
 
-SSH_FAILED = 255  # its exit code for what is not the command's own
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was tried."""
-
-    folder: Folder
-    federation: Federation
-    name: str
-    command: str
-
-
-def no_ssh(name: str = "") -> Damaged:
-    """Return the error that there is no ssh on this machine, to reach a node with."""
-    return Damaged("there is no ssh on this machine", hint="Install it: apt-get install openssh-client", node=name)
-
-
-def verdict(seen: Seen, said: bytes, status: int = SSH_FAILED) -> MipError:
+def verdict(tried: Tried, said: bytes, status: int = SSH_FAILED) -> MipError:
     """Return the error that a failed ssh means; ssh's own advice (``ssh-keygen -R``) is not repeated.
 
     said
@@ -66,13 +45,13 @@ def verdict(seen: Seen, said: bytes, status: int = SSH_FAILED) -> MipError:
         ssh's exit code; another than 255 is the command's own.
     """
     text = said[-16384:].decode("utf-8", "replace")
-    node, name = seen.federation.nodes[seen.name], seen.name
+    node, name = tried.federation.nodes[tried.name], tried.name
     if EXPIRED.search(text):
         return LoginRefused(
             f"the password of {node.user} has expired, and until it is changed the node lets that user do nothing",
             node=name,
             hint="Log in by hand once and change it; mip-salt never does.",
-            command=seen.command,
+            command=tried.command,
         )
     last = printable(next((line for line in reversed(text.splitlines()) if line.strip()), ""))
     if status != SSH_FAILED and SUDO.search(text):
@@ -80,57 +59,57 @@ def verdict(seen: Seen, said: bytes, status: int = SSH_FAILED) -> MipError:
             f"it does not let {node.user} become root: {last}",
             node=name,
             hint=f"Confirm the node again, which lets {node.user} use sudo without a password: "
-            f"mip-salt -f {seen.folder.name} configure --node {name}\n"
+            f"mip-salt -f {tried.folder.name} configure --node {name}\n"
             "Only what works on nodes, apply and the like, gives sudo the password that the vault keeps.",
-            command=f"mip-salt -f {seen.folder.name} ssh {name} sudo -n true",
+            command=f"mip-salt -f {tried.folder.name} ssh {name} sudo -n true",
         )
     if status != SSH_FAILED:
         return NodeFailed(
             f"the command failed ({status}): {last or 'without a word'}",
             node=name,
-            command=seen.command,
+            command=tried.command,
             hint="Run the command below, and look at what it says.",
         )
     changed, unknown = CHANGED.search(text), UNKNOWN.search(text)
     if changed or unknown or "Host key verification failed" in text or NO_ALGORITHM.search(text):
-        return _another_key(seen, text, changed or unknown, known=unknown is None)
+        return _another_key(tried, text, changed or unknown, known=unknown is None)
     denied = DENIED.search(text)
     if denied:
         where = "its bastion" if node.bastion and denied[2] != node.address else f"{node.user}@{node.address}"
         return LoginRefused(
             f"the identity was refused by {where}; it takes: {denied[3].replace(',', ', ') or 'nothing'}",
             node=name,
-            hint=f"If the vault is locked: mip-salt -f {seen.folder.name} vault unlock\n"
-            f"If the key was taken off the node: mip-salt -f {seen.folder.name} configure --node {name}",
-            command=seen.command,
+            hint=f"If the vault is locked: mip-salt -f {tried.folder.name} vault unlock\n"
+            f"If the key was taken off the node: mip-salt -f {tried.folder.name} configure --node {name}",
+            command=tried.command,
         )
     where = join_address(node.address, node.port) + (f" through {node.bastion}" if node.bastion else "")
     for pattern, why, hint in UNREACHABLE:
         if pattern.search(text):
-            return Unreachable(f"{where} is not reachable: {why}", node=name, hint=hint, command=seen.command)
+            return Unreachable(f"{where} is not reachable: {why}", node=name, hint=hint, command=tried.command)
     return Unreachable(
         f"ssh failed: {last or 'without a word'}",
         node=name,
-        command=seen.command,
+        command=tried.command,
         hint="Run the command below with -v after ssh, and look at where it ends.",
     )
 
 
-def _another_key(seen: Seen, text: str, found: re.Match[str] | None, known: bool) -> TrustRefused:
-    alias = found[1] if found and found[1] in seen.federation.nodes else seen.name
+def _another_key(tried: Tried, text: str, found: re.Match[str] | None, known: bool) -> TrustRefused:
+    alias = found[1] if found and found[1] in tried.federation.nodes else tried.name
     offered = OFFERED.search(text)
     what = "its host key is not the confirmed one" if known else "its host key was never confirmed"
-    if alias != seen.name:
+    if alias != tried.name:
         what = f"its bastion {alias}: {what}"
-    rows = [f"\n  confirmed {key.name:8} {key.fingerprint}" for key in _pinned(seen.folder, alias)]
+    rows = [f"\n  confirmed {key.name:8} {key.fingerprint}" for key in _pinned(tried.folder, alias)]
     rows += [f"\n  offered            {offered[1]}"] if offered else []
     return TrustRefused(
         f"{what}; nothing was sent{''.join(rows)}",
-        node=seen.name,
+        node=tried.name,
         hint="Someone may stand between, or answer at this address; or the node was reinstalled. Call its "
         "administrator and have the fingerprint read from its own console. Only if it is that one:\n"
-        f"  mip-salt -f {seen.folder.name} node trust {alias} --host-key SHA256:…",
-        command=seen.command,
+        f"  mip-salt -f {tried.folder.name} node trust {alias} --host-key SHA256:…",
+        command=tried.command,
     )
 
 

@@ -65,7 +65,7 @@ def _secret(folder: Folder, passphrase: Passphrase, what: str) -> str | None:
     vault = Vault(folder)
     try:
         with locked(folder, what), open_session(folder, passphrase) as vault:
-            return None if held(folder, vault) else identity_passphrase(folder, vault)
+            return None if folder.unlocked.is_file() else identity_passphrase(folder, vault)
     except Busy:
         if held(folder, vault) and alive(folder):
             return None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mip_salt.errors import Damaged, LoginRefused
 from mip_salt.federation.files import write_atomic
@@ -27,8 +26,7 @@ class Passphrase(Protocol):
         """Return one for a new vault, checked."""
 
 
-@dataclass(frozen=True)
-class VaultStatus:
+class VaultStatus(NamedTuple):
     """How a vault is."""
 
     exists: bool
@@ -51,6 +49,7 @@ def open_session(folder: Folder, passphrase: Passphrase, *, create: bool = False
         _ready(folder, vault)
         yield vault
         return
+    folder.unlocked.unlink(missing_ok=True)  # it says no more than that an agent has ended meanwhile
     try:
         _unlock(folder, vault, passphrase, create=create)
         yield vault

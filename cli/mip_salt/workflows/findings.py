@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mip_salt.errors import EXIT_CODES, worst
 from mip_salt.federation.seen import Disk, Sighting
-from mip_salt.remote.salt_sources import OLDEST as PYTHON_FROM
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -34,8 +32,7 @@ class Level(str, Enum):
         return self.value
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that was looked at.
 
     what
@@ -131,6 +128,8 @@ def _sudo(federation: Federation, name: str, seen: Sighting) -> Finding:
 
 
 def _python(seen: Sighting) -> Finding:
+    from mip_salt.remote.salt_sources import OLDEST as PYTHON_FROM
+
     numbers = version_of(seen.python)
     wanted = ".".join(map(str, PYTHON_FROM))
     if not numbers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from mip_salt.errors import MipError, NodeFailed
 from mip_salt.federation.model import Federation
@@ -41,7 +40,7 @@ def machine(federation: Federation, tried: Tried, name: str) -> list[Finding]:
 def _strict(federation: Federation, name: str, found: Finding) -> Finding:
     """Return a finding with what is worse before a swarm than day by day: a hostname with dots names no service."""
     if found.what == "hostname" and found.level is Level.WARN and federation.nodes[name].role != Role.UI:
-        return replace(found, level=Level.FAIL, said=f"{found.said}; and no service of the swarm may be called so")
+        return found._replace(level=Level.FAIL, said=f"{found.said}; and no service of the swarm may be called so")
     return found
 
 
