@@ -29,6 +29,7 @@ class Crew:
 
     def loop(self, done):
         def go_on():
+            self.compilers.go_on()
             for key, _ in self.selector.select(0.05):
                 key.data.pump()
             return done()
@@ -45,6 +46,7 @@ def crew(tmp_path):
     yield made
     for task in made.tasks.values():
         made.compilers.end(task)
+    made.compilers.close()
     made.selector.close()
 
 
@@ -52,6 +54,7 @@ def test_all_jobs_are_done_though_few_are_at_work_at_once(crew):
     most = len(os.sched_getaffinity(0))
     for number in range(most + 3):
         crew.begin(number, lambda _, number=number: number)
+        crew.compilers.go_on()
         assert len(crew.working()) <= most
     crew.loop(lambda: len(crew.made) == most + 3)
     assert crew.made == {number: number for number in range(most + 3)}
@@ -87,6 +90,7 @@ def test_one_that_is_given_up_makes_room_whether_it_was_at_work_or_waiting(crew)
     for number in range(most + 1):
         crew.begin(number, lambda _: signal.pause())
     crew.begin("last", lambda _: "done")
+    crew.compilers.go_on()
     for number in range(most, -1, -1):
         crew.compilers.end(crew.tasks[number])
     crew.loop(lambda: crew.made)
@@ -100,3 +104,16 @@ def test_a_job_asks_its_node_through_us(crew):
     crew.tasks["wk1"].answer({"return": True})
     crew.loop(lambda: crew.made)
     assert crew.made == {"wk1": {"return": True}}
+
+
+def test_nobody_waits_for_a_process_to_end_and_none_is_left_at_the_end(crew):
+    crew.begin("ends", lambda _: "done")
+    crew.begin("given up", lambda _: signal.pause())
+    crew.compilers.go_on()
+    pids = [task.worker.pid for task in crew.tasks.values()]
+    crew.loop(lambda: crew.made)
+    crew.compilers.end(crew.tasks["given up"])
+    crew.compilers.close()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

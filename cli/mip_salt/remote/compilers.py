@@ -57,28 +57,35 @@ class Compilers:
         self._at_once = len(os.sched_getaffinity(0))
         self._waiting: deque[Task] = deque()
         self._working: set[Task] = set()
+        self._leaving: list[Worker] = []
 
     def begin(self, job: Job, hear: Hear) -> Task:
-        """Let a job be done when its turn comes; it must be ended."""
+        """Let a job be done when its turn comes, which go_on sees to; it must be ended."""
         task = Task(job, hear)
         self._waiting.append(task)
-        self._go_on()
         return task
 
     def end(self, task: Task) -> None:
-        """End a job, done or not, with all it started; the next one's turn has come."""
+        """End a job, done or not, with all it started; nobody waits for the end of its process."""
         worker, task.worker = task.worker, None
         if task in self._waiting:
             self._waiting.remove(task)
         if worker:
             self._working.discard(task)
             self._selector.unregister(worker)
-            worker.end()
-            self._go_on()
+            worker.close()
+            self._leaving.append(worker)
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Let those begin whose turn it is."""
+        self._leaving = [worker for worker in self._leaving if not worker.is_gone()]
         while self._waiting and len(self._working) < self._at_once:
             task = self._waiting.popleft()
             task.worker = Worker(task.job, tmp=self._tmp, log=self._log)
             self._working.add(task)
             self._selector.register(task.worker, selectors.EVENT_READ, task)
+
+    def close(self) -> None:
+        """Wait for the processes that still end."""
+        for worker in self._leaving:
+            worker.end()

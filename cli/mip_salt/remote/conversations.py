@@ -122,6 +122,7 @@ class Conversations:
         finally:
             for connection in self._closing:
                 connection.end()
+            self._compilers.close()
             self._selector.close()
 
     def _connect_all(self, names: Sequence[str]) -> None:
@@ -158,6 +159,7 @@ class Conversations:
 
     def _wait(self, seconds: float = TICK) -> None:
         """Wait a moment, and let every conversation go on that can."""
+        self._compilers.go_on()
         for key, _ in self._selector.select(seconds):
             if isinstance(key.data, Task):
                 key.data.pump()

@@ -61,6 +61,7 @@ class Worker:
         self.asked: list[Any] = []
         self._got = bytearray()
         self._answer: tuple[int, bytes] | None = None
+        self._until, self._gone = 0.0, False
         self.fd, send = os.pipe()
         hear, self._say = os.pipe()
         parent = os.getpid()
@@ -121,22 +122,32 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):
             _write(self._say, len(data).to_bytes(HEADER, "big") + data)
 
+    def close(self) -> None:
+        """Let the worker go: one that has answered ends by itself what it started, and then itself."""
+        if self.fd >= 0:
+            os.close(self._say)
+            os.close(self.fd)
+            self.fd = -1
+            self._until = time.monotonic() + (ENDING_SECONDS if self._answer else 0)
+
+    def is_gone(self) -> bool:
+        """Say whether one that was closed has ended; one that takes too long is ended now, and everything below it."""
+        try:
+            if not self._gone and not os.waitpid(self.pid, os.WNOHANG)[0]:
+                if time.monotonic() < self._until:
+                    return False
+                end_tree(self.pid)
+                os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            pass
+        self._gone = True
+        return True
+
     def end(self) -> None:
         """End the worker and everything below it; wait for it."""
-        if self.fd < 0:
-            return
-        os.close(self._say)
-        os.close(self.fd)
-        self.fd = -1
-        with contextlib.suppress(ChildProcessError):
-            # One that has answered ends by itself what it started.
-            until = time.monotonic() + (ENDING_SECONDS if self._answer else 0)
-            while not os.waitpid(self.pid, os.WNOHANG)[0]:
-                if time.monotonic() >= until:
-                    end_tree(self.pid)
-                    os.waitpid(self.pid, 0)
-                    break
-                time.sleep(0.001)
+        self.close()
+        while not self.is_gone():
+            time.sleep(0.001)
 
 
 def _work(job: Callable[[Desk], Any], desk: Desk, parent: int, tmp: Path, log: Path) -> None:
