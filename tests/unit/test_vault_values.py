@@ -135,8 +135,10 @@ class TestWhatNoCommandMayChange:
             refuse_reserved("federation", FEDERATION, Entry({"x": 1}, FEDERATION.admin))
 
     def test_all_else_may(self):
-        refuse_reserved("wk1", ENTRY, Entry({"mip": {"identity": MACHINE, "more": 1}}, {}))
-        refuse_reserved("federation", FEDERATION, Entry({}, {**FEDERATION.admin, "note": "other"}))
+        more = Entry({"mip": {"identity": MACHINE, "more": 1}}, {})
+        noted = Entry({}, {**FEDERATION.admin, "note": "other"})
+        assert refuse_reserved("wk1", ENTRY, more) is None
+        assert refuse_reserved("federation", FEDERATION, noted) is None
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), (0, False), ("1", 1), (None, ""), ([], {})])
