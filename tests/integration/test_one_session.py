@@ -9,6 +9,7 @@ import pytest
 from integration.asking import VICTIM
 from mip_salt.remote.results import Kind
 from mip_salt.remote.run import Session
+from mip_salt.vault.gpg import kill_agent
 
 pytestmark = pytest.mark.lab
 
@@ -40,3 +41,18 @@ def test_what_states_changed_on_a_node_is_known_to_those_that_are_compiled_next(
             return result.kind
 
         assert [applied(name) for name in ("knows", "moves", "knows")] == [Kind.FAILED, Kind.CHANGED, Kind.OK]
+
+
+def test_a_nodes_entry_is_opened_once_in_a_command_and_anew_in_the_next(fed):
+    hostname = fed.federation.nodes[VICTIM].hostname
+
+    def told(session: Session) -> Any:
+        (result,) = session.run([VICTIM], "pillar.get", ["mip:identity:hostname"], deadline=60)
+        return result.data
+
+    with Session(fed.folder, fed.federation, jobs=1) as session:
+        assert told(session) == hostname
+        kill_agent(fed.folder.gnupg)
+        assert told(session) == hostname
+    with Session(fed.folder, fed.federation, jobs=1) as session:
+        assert told(session) != hostname

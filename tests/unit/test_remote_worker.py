@@ -91,6 +91,17 @@ def test_a_job_asks_and_goes_on_with_what_it_is_told(start):
     assert answer(worker) == [{"a": "é"}, "x" * (1 << 20)]
 
 
+def test_a_job_tells_something_and_goes_on_without_an_answer(start):
+    def job(desk):
+        desk.tell(["é", 1])
+        desk.tell("x" * (1 << 20))
+        return "done"
+
+    worker = start(job)
+    assert answer(worker) == "done"
+    assert worker.told == [["é", 1], "x" * (1 << 20)]
+
+
 def test_a_job_that_nobody_answers_any_more_ends(start):
     worker = start(lambda desk: desk.ask("anybody?"))
     assert until(lambda: worker.wait(0.05) or worker.asked)

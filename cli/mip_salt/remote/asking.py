@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from mip_salt.remote.frames import TooMuch, frame, head
 from mip_salt.remote.pusher import Pusher
 from mip_salt.remote.worker import Desk
 from mip_salt.ssh.verdict import SUDO
+from mip_salt.vault.at_hand import at_hand
 from mip_salt.vault.keyring import Vault
 
 if TYPE_CHECKING:
@@ -125,7 +127,8 @@ def _asked(question: Question, node: Node) -> Generator[None, Heard, Answer]:
         call = {"function": question.function, "args": list(question.args), "kwargs": dict(question.kwargs)}
         connection.send(frame("C", call))
     else:
-        made = yield from _made(node, partial(_compiled, question, node.name, connection.grains))
+        job = partial(_compiled, question, node.name, connection.grains)
+        made = yield from _made(node, job, partial(question.pusher.learn, node.name))
         if not isinstance(made, bytes):
             return made if isinstance(made, dict) else {}
         connection.send(made)
@@ -153,8 +156,12 @@ def _frame(kind: str) -> Generator[None, Heard, dict[str, Any]]:
             return data
 
 
-def _made(node: Node, job: Job) -> Generator[None, Heard, Any]:
-    """Return what comes of a job here; what it asks of the node is asked there."""
+def _made(node: Node, job: Job, learn: Callable[[Any], None] = lambda _: None) -> Generator[None, Heard, Any]:
+    """Return what comes of a job here; what it asks of the node is asked there.
+
+    learn
+        Given what the job tells.
+    """
     task = node.compilers.begin(job, node.hear)
     try:
         while True:
@@ -163,6 +170,8 @@ def _made(node: Node, job: Job) -> Generator[None, Heard, Any]:
                 raise Refused(got, data)
             if got == "made":
                 return data
+            if got == "told":
+                learn(data)
             if got == "call":
                 node.connection.send(frame("C", data))
                 task.answer((yield from _frame("r")))
@@ -186,6 +195,9 @@ def _compiled(question: Question, name: str, grains: dict[str, Any], desk: Desk)
         question.pillar,
         question.packed,
     )
+    with suppress(MipError):  # the pillar says it
+        if opened := at_hand(question.folder).opened(name):
+            desk.tell(opened)
     if question.function not in RUNS:
         return {"raw": compilation.here(question.function, question.args, question.kwargs)}
     made = compilation.states(question.function, question.args, question.kwargs)

@@ -12,7 +12,7 @@ from typing import Any
 from mip_salt.remote.worker import Desk, Silent, Worker
 
 Job = Callable[[Desk], Any]
-# Given ``call`` and what the node is to be asked, or ``made`` and what came of the job.
+# Given ``told`` and what the job tells, ``call`` and what the node is to be asked, ``made`` and what came of the job.
 Hear = Callable[[str, Any], None]
 
 
@@ -28,6 +28,8 @@ class Task:
         if self.worker is None:
             return
         ended = self.worker.wait(0)
+        while self.worker and self.worker.told:
+            self.hear("told", self.worker.told.pop(0))
         while self.worker and self.worker.asked:
             self.hear("call", self.worker.asked.pop(0))
         if ended and self.worker:

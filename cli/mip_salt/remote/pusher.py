@@ -16,7 +16,7 @@ from mip_salt.remote.endings import who
 from mip_salt.remote.greeting import Greeting, learnt, remembered
 from mip_salt.remote.master import cache, load
 from mip_salt.remote.thin import Thin, thin
-from mip_salt.vault.at_hand import at_hand
+from mip_salt.vault.at_hand import at_hand, forget
 
 
 class Pusher:
@@ -70,6 +70,16 @@ class Pusher:
             connect()
         if compiles:
             self.compiler  # noqa: B018 - from here on it is there
+
+    def learn(self, node: str, opened: Any) -> None:
+        """Keep what a process forked off this one opened of the vault: no entry is opened twice in one command."""
+        if isinstance(opened, list) and [type(part) for part in opened] == [str, str]:
+            with suppress(MipError):
+                at_hand(self.folder).learn(node, (opened[0], opened[1]))
+
+    def end(self) -> None:
+        """Forget all that was opened of the vault."""
+        forget()
 
     def greet(self, node: str, *, lock: bool) -> bytes:
         """Return the first frames to a node, as of Greeting."""

@@ -49,6 +49,7 @@ class Session:
         try:
             self._conversations.end()
         finally:
+            self._pusher.end()
             empty(self.folder)
             gc.unfreeze()
 

@@ -27,7 +27,7 @@ MAX_MEMORY = 2 << 30  # address space; salt alone maps 0.3 GiB (measured, 3008.3
 MAX_FILE = 256 << 20
 HEADER = 8
 ENDING_SECONDS = 1.0
-NEWS, ANSWER, PACKED = 0, 1, 2  # the first byte of a header; the others are the length
+ASKS, ANSWER, PACKED, TELLS = 0, 1, 2, 3  # the first byte of a header; the others are the length
 
 
 class Silent(Exception):
@@ -43,9 +43,13 @@ class Desk:
 
     def ask(self, question: Any) -> Any:
         """Ask the parent something, as JSON both ways, and wait for what it says."""
-        _send(self.to, NEWS, question)
+        _send(self.to, ASKS, question)
         length = int.from_bytes(_take(self.of, HEADER), "big")
         return json.loads(_take(self.of, length))
+
+    def tell(self, what: Any) -> None:
+        """Tell the parent something, as JSON, and go on."""
+        _send(self.to, TELLS, what)
 
 
 class Worker:
@@ -59,6 +63,7 @@ class Worker:
 
     def __init__(self, job: Callable[[Desk], Any], *, tmp: Path, log: Path) -> None:
         self.asked: list[Any] = []
+        self.told: list[Any] = []
         self._got = bytearray()
         self._answer: tuple[int, bytes] | None = None
         self._until, self._gone = 0.0, False
@@ -96,8 +101,10 @@ class Worker:
                 return
             kind, body = self._got[0], bytes(self._got[HEADER : HEADER + length])
             del self._got[: HEADER + length]
-            if kind == NEWS:
+            if kind == ASKS:
                 self.asked.append(json.loads(body))
+            elif kind == TELLS:
+                self.told.append(json.loads(body))
             else:
                 self._answer = kind, body
 

@@ -31,7 +31,7 @@ def render(data: Any, saltenv: str = "base", sls: str = "", argline: str = "", *
 
     text = data.read() if hasattr(data, "read") else data
     try:
-        return at_hand(Folder(Path(__opts__["mip_folder"]))).open(str(__opts__["id"]), _with_header(str(text))).pillar
+        return at_hand(Folder(Path(__opts__["mip_folder"]))).pillar(str(__opts__["id"]), _with_header(str(text)))
     except MipError as err:
         raise SaltRenderError(f"{err}. {err.hint}".strip()) from None
 
