@@ -201,7 +201,10 @@ class Terminal:
 
         All of it is gone at the end.
         """
-        if self.json_output or self.verbosity < 0 or not self.out.is_terminal or self.out.is_dumb_terminal:
+        shows = not self.json_output and self.verbosity >= 0
+        if shows:
+            import rich.table  # noqa: F401 - what is shown at the end needs it: now there is time
+        if not shows or not self.out.is_terminal or self.out.is_dumb_terminal:
             yield None
             return
         from rich.console import Group

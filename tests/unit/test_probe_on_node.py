@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from mip_salt.federation.model import Node
-from mip_salt.remote.salt_sources import OLDEST
+from mip_salt.remote.oldest import OLDEST
 from mip_salt.ssh.node.probe import FRONT, MAGIC
 from mip_salt.ssh.probe import FILES, Arrived, Ready, Said, Sent, parse
 from mip_salt.ssh.program import FIRST, NODE, script_of, sent

@@ -14,7 +14,7 @@ import tarfile
 import pytest
 from mip_salt.federation.model import Node
 from mip_salt.remote.bootstrap import FIRST, remote_command
-from mip_salt.remote.salt_sources import OLDEST
+from mip_salt.remote.oldest import OLDEST
 from mip_salt.remote.thin import RUNNER, Thin, thin
 from wheelhouse import wheelhouse
 

@@ -7,12 +7,13 @@ import os
 import platform
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 from mip_salt.ssh.facts import parse_facts, shell_command
-from mip_salt.ssh.health import ADJTIMEX, Health, health_script, parse_health, split
+from mip_salt.ssh.health import ADJTIMEX, SOCKET, Health, health_script, parse_health, split
 
 ANSWER = "MIP3-clock 1790000000.5\nMIP2\nwk1\n{id}\nroot\nx86_64\n2\n1024\n3.11.2\nDebian\nend\nMIP3\n{more}MIP3-end\n"
 
@@ -61,6 +62,32 @@ def test_a_path_that_is_not_made_yet_is_measured_where_it_would_be(tmp_path: Pat
     found = parse_health(run([str(tmp_path), path]), [str(tmp_path), path])
     assert not found.disks[path].there
     assert found.disks[path].size == found.disks[str(tmp_path)].size
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+@pytest.mark.parametrize(("mode", "version"), [(0o666, "1.0"), (0o600, "2.0"), (None, "1.0")])
+def test_a_user_who_may_not_use_the_engines_socket_does_not_try(mode: int | None, version: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        tool(folder, "docker", "echo 1.0")
+        tool(folder, "sudo", "echo 2.0")
+        if mode is not None:
+            (folder / "socket").touch()
+            (folder / "socket").chmod(mode)
+        script = health_script(["/"]).replace(SOCKET, f"{folder}/socket")
+        env = {"PATH": f"{folder}:{os.environ['PATH']}"}
+        done = subprocess.run(["sh", "-c", script], capture_output=True, env=env, check=True, timeout=30, user="nobody")
+    assert parse_health(done.stdout, ["/"]).engine_version == version
+
+
+def test_a_file_system_that_hangs_hides_no_other(tmp_path: Path) -> None:
+    hung = tmp_path / "hung"
+    hung.mkdir()
+    tool(tmp_path, "df", f'for last; do [ "$last" = {hung} ] && sleep 30; done; exec {shutil.which("df")} "$@"')
+    tool(tmp_path, "timeout", 'shift; exec /usr/bin/timeout 0.5 "$@"')
+    paths = ["/", str(hung), "/tmp"]
+    assert parse_health(run(paths, tools=tmp_path), paths).disks.keys() == {"/", "/tmp"}
 
 
 @pytest.mark.parametrize(

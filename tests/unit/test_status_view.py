@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -37,7 +36,7 @@ SEEN = Sighting(
     skew=-0.2,
     disks={"/": Disk(size=100 << 20, free=60 << 20), "/data/brain": Disk(size=100 << 20, free=9 << 20)},
 )
-FRESH = replace(SEEN, at=NOW)
+FRESH = SEEN._replace(at=NOW)
 WARNING = Finding("engine", Level.WARN, "none", "apply installs one")
 FAILURE = Finding("disk /", Level.FAIL, "0.1 of 20.0 GiB free", "Free some.")
 
@@ -71,7 +70,7 @@ def test_a_node_that_does_not_answer_is_never_shown_as_of_now_however_fresh_its_
 
 
 def test_unknown_disabled_never_seen_and_unreachable_are_four_things():
-    bare = replace(SEEN, engine=None, skew=None, disks={})
+    bare = SEEN._replace(engine=None, skew=None, disks={})
     assert texts(status("wk1", "ok", sighting=bare))[4:7] == ["unknown", "unknown", "unknown"]
     assert texts(status("wk1", "disabled", asked=None))[1:4] == ["disabled", "never", "-"]
     assert texts(status("wk1", "disabled", asked=None, sighting=SEEN))[1:3] == ["disabled", "3 h ago"]
@@ -81,7 +80,7 @@ def test_unknown_disabled_never_seen_and_unreachable_are_four_things():
 
 @pytest.mark.parametrize(("engine", "word"), [("stopped", "stopped"), ("silent", "silent"), ("none", "none")])
 def test_an_engine_that_does_not_run_is_told_by_its_word(engine, word):
-    assert texts(status("wk1", "ok", sighting=replace(FRESH, engine=engine)))[4] == word
+    assert texts(status("wk1", "ok", sighting=FRESH._replace(engine=engine)))[4] == word
 
 
 def test_the_worst_comes_first_and_equals_as_people_count():
@@ -107,7 +106,7 @@ def test_each_thing_that_is_not_well_is_a_line():
 
 def test_a_line_fits_80_columns():
     row = status("wk10", "unreachable", sighting=SEEN, apply=LastApply(at=NOW - timedelta(hours=30), kind="failed"))
-    ubuntu = replace(row, sighting=replace(SEEN, os="Ubuntu 22.04.4 LTS"))
+    ubuntu = row._replace(sighting=SEEN._replace(os="Ubuntu 22.04.4 LTS"))
     for each in (row, ubuntu):
         widths = [max(len(name), len(cell)) for name, cell in zip(COLUMNS, texts(each), strict=True)]
         assert sum(widths) + 2 * (len(widths) - 1) <= 80

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from mip_salt.commands.findings_view import as_rows
 from mip_salt.federation.address import join_address
-from mip_salt.federation.seen import LastApply, Sighting
+from mip_salt.federation.seen import LastApply, Sighting, plain
 from mip_salt.terminal import STYLES, Cell
 from mip_salt.workflows.findings import Finding, Level, disk_level, findings
 from mip_salt.workflows.status import NodeStatus
@@ -185,7 +184,7 @@ def as_json(federation: Federation, row: NodeStatus, now: datetime) -> dict[str,
 
 
 def _without_time(told: Sighting | LastApply) -> dict[str, Any]:
-    return {name: value for name, value in asdict(told).items() if name != "at"}
+    return {name: value for name, value in plain(told).items() if name != "at"}
 
 
 def _moment(at: datetime | None, now: datetime) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from mip_salt.errors import Damaged
@@ -27,16 +26,17 @@ def write_atomic(path: Path, text: str | bytes, mode: int = 0o600) -> None:
     """
     data = text.encode("utf-8") if isinstance(text, str) else text
     try:
-        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PREFIX}{path.name}.")
+        new = path.with_name(f"{PREFIX}{path.name}.{os.urandom(8).hex()}")
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(fd, "wb") as out:
                 os.fchmod(out.fileno(), mode)
                 out.write(data)
                 out.flush()
                 os.fsync(out.fileno())
-            Path(name).replace(path)
+            new.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
     except OSError as err:

@@ -12,16 +12,15 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mip_salt.data import data_root
 from mip_salt.errors import Damaged
 from mip_salt.federation.folder import Folder
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """A user who is not root."""
 
     uid: int

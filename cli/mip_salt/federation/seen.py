@@ -8,9 +8,9 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from mip_salt.errors import Damaged
 from mip_salt.federation.files import write_atomic
@@ -18,12 +18,10 @@ from mip_salt.federation.folder import Folder
 
 MAX_BYTES = 4 << 20
 
-
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(NamedTuple):
     """The file system under one path.
 
     size, free
@@ -42,8 +40,7 @@ class Disk:
         return 100 * self.free / self.size if self.size else 0.0
 
 
-@dataclass(frozen=True)
-class Sighting:
+class Sighting(NamedTuple):
     """What a node said of itself the last time it answered as the confirmed machine; None is unknown.
 
     at
@@ -72,11 +69,10 @@ class Sighting:
     engine_version: str | None = None
     synced: bool | None = None
     skew: float | None = None
-    disks: dict[str, Disk] = field(default_factory=dict)
+    disks: Mapping[str, Disk] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class LastApply:
+class LastApply(NamedTuple):
     """What came of a node's last apply."""
 
     at: datetime
@@ -86,16 +82,14 @@ class LastApply:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """What is known of one node."""
 
     sighting: Sighting | None = None
     apply: LastApply | None = None
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What is known of a federation's nodes.
 
     damaged
@@ -143,7 +137,8 @@ def _checked(kind: type[T], row: Mapping[str, Any]) -> T:
 
     Raises ValueError, KeyError or TypeError for what is missing or of another type.
     """
-    return kind(**{one.name: _value(str(one.type), row[one.name]) for one in fields(kind) if one.name in row})  # type: ignore[arg-type]
+    declared = {name: kind_of.__forward_arg__ for name, kind_of in kind.__annotations__.items()}
+    return kind(**{name: _value(kind_of, row[name]) for name, kind_of in declared.items() if name in row})
 
 
 def _value(kind: str, value: Any) -> Any:
@@ -156,7 +151,7 @@ def _value(kind: str, value: Any) -> Any:
         if moment.tzinfo is None:
             raise ValueError("a time without its zone")
         return moment
-    if kind.startswith("dict"):
+    if kind.startswith("Mapping"):
         return {str(path): _checked(Disk, disk) for path, disk in value.items()}
     if kind == "float" and type(value) in (int, float) and math.isfinite(value):
         return float(value)
@@ -175,11 +170,18 @@ def note(
 
     def add(nodes: dict[str, Known]) -> None:
         for name, sighting in (sightings or {}).items():
-            nodes[name] = replace(nodes.get(name, Known()), sighting=sighting)
+            nodes[name] = nodes.get(name, Known())._replace(sighting=sighting)
         for name, apply in (applies or {}).items():
-            nodes[name] = replace(nodes.get(name, Known()), apply=apply)
+            nodes[name] = nodes.get(name, Known())._replace(apply=apply)
 
     return _change(folder, add) if sightings or applies else True
+
+
+def plain(told: Any) -> Any:
+    """Return a part of what is known as mappings and values; a time stays one."""
+    if hasattr(told, "_asdict"):
+        told = told._asdict()
+    return {name: plain(part) for name, part in told.items()} if isinstance(told, Mapping) else told
 
 
 def forget(folder: Folder, name: str) -> bool:
@@ -192,7 +194,7 @@ def _change(folder: Folder, change: Callable[[dict[str, Known]], object]) -> boo
         with _alone(folder):
             nodes = dict(read(folder).nodes)
             change(nodes)
-            told = {"nodes": {name: asdict(known) for name, known in nodes.items()}}
+            told = {"nodes": {name: plain(known) for name, known in nodes.items()}}
             write_atomic(folder.seen, json.dumps(told, indent=1, default=datetime.isoformat))
     except (OSError, Damaged):
         return False

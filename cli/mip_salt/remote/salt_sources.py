@@ -9,7 +9,6 @@ from pathlib import Path
 
 from mip_salt.errors import Damaged
 
-OLDEST = (3, 8)
 # A node is a Debian or Ubuntu that takes orders: what is of other systems, of network gear and of Salt's masters stays
 # here, unless something of the rest imports it. Each costs an idle apply time: `pkg` asks for a function that no module
 # has, so Salt loads every module there is, and `idem` then every one of salt/utils (measured, 3008.3).

@@ -43,7 +43,7 @@ else s=none; fi;
 set -- $(python3 --version < /dev/null); p=${2:-none};
 o=$(. /etc/os-release; printf "%s" "$PRETTY_NAME");
 t=; read -r k v u < /proc/meminfo; if [ "$k" = MemTotal: ]; then t=$v; fi;
-a=$(uname -m); printf "%s\n" MIP2 "$(uname -n)" "$m" "$s" "$a" "$(getconf _NPROCESSORS_ONLN)"
+h=$(uname -nm); a=${h##* }; printf "%s\n" MIP2 "${h% *}" "$m" "$s" "$a" "$(getconf _NPROCESSORS_ONLN)"
 "$t" "$p" "$o" end
 """)
 

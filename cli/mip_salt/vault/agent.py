@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -60,6 +59,8 @@ def open_identity(folder: Folder, passphrase: str) -> SSHKey:
 
     Raises Damaged if ssh-agent is missing, or the identity cannot be opened.
     """
+    import shutil
+
     import asyncssh
 
     if shutil.which("ssh-agent") is None:

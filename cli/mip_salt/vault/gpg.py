@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +35,8 @@ def open_gpg(home: Path) -> gnupg.GPG:
 
     Raises Damaged if gpg is not installed.
     """
+    import shutil
+
     if shutil.which("gpg") is None or shutil.which("gpg-connect-agent") is None:
         raise _missing()
     import gnupg

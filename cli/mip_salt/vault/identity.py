@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 
 from mip_salt.errors import Damaged, MipError
@@ -22,6 +21,8 @@ def make_identity(folder: Folder, vault: Vault) -> None:
     """
     if folder.identity.is_file() and folder.identity_public.is_file() and vault.exists():
         return
+    import secrets
+
     import asyncssh
 
     entry = vault.read(FEDERATION) if vault.exists() else Entry()

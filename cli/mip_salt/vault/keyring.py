@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from functools import cached_property
@@ -79,6 +78,8 @@ class Vault:
             raise Damaged(
                 "there are vault entries already", hint=f"Restore {self.folder.gnupg} and {self.folder.vault}."
             )
+        import shutil
+
         kill_agent(self.folder.gnupg)
         shutil.rmtree(self.folder.gnupg, ignore_errors=True)  # of a run that was killed: nothing was sealed yet
         self.folder.gnupg.mkdir(mode=0o700)
@@ -211,6 +212,8 @@ class Vault:
 
         Raises LoginRefused if the old one is wrong.
         """
+        import shutil
+
         self.unlock(old)
         self.lock()
         self._keep_spare()
@@ -258,6 +261,8 @@ class Vault:
 
     def _put_back(self) -> None:
         """Take back a change of passphrase that did not come to its end: gpg replaces each key file on its own."""
+        import shutil
+
         if self._spare.is_dir():
             shutil.rmtree(self._keys, ignore_errors=True)
             self._spare.rename(self._keys)

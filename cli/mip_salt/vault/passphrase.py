@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
@@ -59,6 +58,7 @@ def check_new(passphrase: str, *, not_these: Iterable[str]) -> str:
 
 def suggest() -> str:
     """Return six random, pronounceable words: 6 × log2((16·5)²) = 75 bits."""
+    import secrets
 
     def word() -> str:
         return "".join(secrets.choice(CONSONANTS) + secrets.choice(VOWELS) for _ in range(2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mip_salt.errors import EXIT_CODES, worst
 from mip_salt.federation.seen import Disk, Sighting
+from mip_salt.remote.oldest import OLDEST
 
 if TYPE_CHECKING:
     from mip_salt.federation.model import Federation
@@ -128,15 +129,13 @@ def _sudo(federation: Federation, name: str, seen: Sighting) -> Finding:
 
 
 def _python(seen: Sighting) -> Finding:
-    from mip_salt.remote.salt_sources import OLDEST as PYTHON_FROM
-
     numbers = version_of(seen.python)
-    wanted = ".".join(map(str, PYTHON_FROM))
+    wanted = ".".join(map(str, OLDEST))
     if not numbers:
         return Finding(
             "python3", Level.FAIL, "is not installed, and Salt needs it", "On it: apt-get install -y python3"
         )
-    if numbers < PYTHON_FROM:
+    if numbers < OLDEST:
         return Finding(
             "python3",
             Level.FAIL,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mip_salt.errors import MipError
 from mip_salt.federation import seen
@@ -26,8 +25,7 @@ SECONDS = 20.0
 SERIOUSNESS = ("refused", "login", "damaged", "failed", "unreachable", "ok", "asking", "disabled")
 
 
-@dataclass(frozen=True)
-class NodeStatus:
+class NodeStatus(NamedTuple):
     """How one node is.
 
     kind
@@ -50,7 +48,7 @@ class NodeStatus:
     hint: str = ""
     command: str = ""
     seconds: float = 0.0
-    troubles: Sequence[Finding] = field(default=())
+    troubles: Sequence[Finding] = ()
 
     @property
     def now(self) -> bool:
@@ -106,7 +104,7 @@ class Statuses:
         node, known = self.federation.nodes[name], seen_before.of(name)
         kind = "asking" if node.enabled else "disabled"
         if before and before.asked and node.enabled:
-            return replace(before, node=node)
+            return before._replace(node=node)
         return NodeStatus(name, node, kind, sighting=known.sighting, apply=known.apply)
 
     def sorted(self) -> list[NodeStatus]:
@@ -190,21 +188,21 @@ class Statuses:
         """Take note of what an apply that runs beside us has done."""
         known = seen.read(self.folder)
         for name, row in self.rows.items():
-            self.rows[name] = replace(row, apply=known.of(name).apply or row.apply)
+            self.rows[name] = row._replace(apply=known.of(name).apply or row.apply)
 
     def _take(self, name: str, found: Look | MipError) -> None:
         before = self.rows[name]
         try:
             sighting = confirmed(self.federation, name, found)
         except MipError as err:
-            row = replace(before, kind=err.kind, asked=seen.now(), troubles=())
-            row = replace(row, error=err.message, hint=err.hint, command=err.command)
+            row = before._replace(kind=err.kind, asked=seen.now(), troubles=())
+            row = row._replace(error=err.message, hint=err.hint, command=err.command)
         else:
             self._unwritten[name] = sighting
             bad = troubles(self.federation, name, sighting)
-            row = replace(before, kind=str(Kind.OK), asked=sighting.at, sighting=sighting, troubles=bad)
-            row = replace(row, error="", hint="", command="")
-        self.rows[name] = replace(row, seconds=time.monotonic() - self._begun[name])
+            row = before._replace(kind=str(Kind.OK), asked=sighting.at, sighting=sighting, troubles=bad)
+            row = row._replace(error="", hint="", command="")
+        self.rows[name] = row._replace(seconds=time.monotonic() - self._begun[name])
         self.on_change()
 
 

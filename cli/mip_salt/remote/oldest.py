@@ -1,0 +1,3 @@
+"""The oldest Python of a node that we serve."""
+
+OLDEST = (3, 8)
