@@ -118,10 +118,19 @@ def test_the_engine(docker: str, sudo: str, active: str, engine: str, version: s
         ("exit 1", "echo yes", False),
         ("exit 2", "echo yes", True),
         ("exit 127", "echo no", False),
+        ("exit 3", "echo no", None),
         ("exit 2", "exit 1", None),
         ("exit 2", "sleep 30", None),
     ],
-    ids=["kept", "not kept", "the kernel does not say", "no perl", "nobody says", "systemd hangs"],
+    ids=[
+        "kept",
+        "not kept",
+        "the kernel is not understood",
+        "no perl",
+        "the kernel refuses",
+        "nobody says",
+        "systemd hangs",
+    ],
 )
 def test_whether_the_clock_is_kept(perl: str, timedatectl: str, synced: bool | None, tmp_path: Path) -> None:
     tool(tmp_path, "perl", perl)

@@ -23,15 +23,16 @@ RELEASE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+~_-]{0,63}\Z")
 # What `timedatectl` says of NTP is adjtimex(2): an error of less than 16 s at most (systemd, time-util.c, ntp_synced).
 # Asked of the kernel it costs 2 ms of CPU; asked of systemd, which starts a service of its own for it, 75 (measured).
 # Its number differs by architecture, which the facts left in a; elsewhere, and without perl (Debian always has one),
-# timedatectl is asked.
+# timedatectl is asked. Where the kernel refuses, as in some containers, nobody there knows: timedatectl is refused too,
+# and says no.
 ADJTIMEX = {"x86_64": 159, "aarch64": 171}
 KEPT = (
-    'length(pack("p", 0)) == 8 or exit 2; $t = pack("x208"); syscall(shift() + 0, $t) < 0 and exit 2; '
+    'length(pack("p", 0)) == 8 or exit 2; $t = pack("x208"); syscall(shift() + 0, $t) < 0 and exit 3; '
     'exit(unpack("x24 q", $t) < 16000000 ? 0 : 1)'
 )
 SYNCED = one_line(rf"""
 n=; case $a in {" ".join(f"{arch}) n={number};;" for arch, number in ADJTIMEX.items())} esac;
-if [ -n "$n" ]; then perl -e {shlex.quote(KEPT)} "$n"; case $? in 0) n=yes;; 1) n=no;; *) n=;; esac; fi;
+if [ -n "$n" ]; then perl -e {shlex.quote(KEPT)} "$n"; case $? in 0) n=yes;; 1) n=no;; 3) n=unknown;; *) n=;; esac; fi;
 if [ -z "$n" ]; then n=$(c timedatectl show -p NTPSynchronized --value < /dev/null); fi;
 printf "%s\n" "synced $n"
 """)

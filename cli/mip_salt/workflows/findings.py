@@ -189,7 +189,7 @@ def _clock(seen: Sighting) -> Finding:
 
 def _time_sync(federation: Federation, name: str, seen: Sighting) -> Finding:
     if seen.synced is None:
-        return Finding(TIME_SYNC, Level.UNKNOWN, "unknown: timedatectl does not answer")
+        return Finding(TIME_SYNC, Level.UNKNOWN, "unknown: its system does not tell, as in a container")
     if seen.synced:
         return Finding(TIME_SYNC, Level.OK, "kept by NTP")
     managed = federation.settings.time_sync
