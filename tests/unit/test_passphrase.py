@@ -10,6 +10,8 @@ from mip_salt.questions.passphrase import NEW_VARIABLE, VARIABLE, new_passphrase
 from mip_salt.terminal import Terminal
 from mip_salt.vault.passphrase import CONSONANTS, VOWELS, check_new, normalised, suggest
 
+LONGEST = "basket" * 42 + "bas"
+
 
 class Operator(Terminal):
     """A terminal at which an operator types; the real one is driven in test_vault_commands.py."""
@@ -34,7 +36,9 @@ def nobody():
 
 
 @pytest.mark.parametrize(
-    "good", ["correct horse battery", "twelve € sgns", "🐎🔋🔑🗝🚪🔒abcXYZ", "Tr0ub4dor&3xy", " blanks are kept "]
+    "good",
+    ["correct horse battery", "twelve € sgns", "🐎🔋🔑🗝🚪🔒abcXYZ", "Tr0ub4dor&3xy", " blanks are kept ", LONGEST],
+    ids=len,
 )
 def test_twelve_characters_of_any_kind_are_good_enough(good):
     assert check_new(good, not_these=["brain"]) == good
@@ -52,6 +56,8 @@ def test_twelve_characters_of_any_kind_are_good_enough(good):
         ("two lines\nare not one", "one line"),
         ("a tab\tis a control", "one line"),
         ("not Unicode \udcff", "one line"),
+        (LONGEST + "f", "has 256 bytes; gpg takes 255 at most"),
+        (LONGEST[:-1] + "é", "has 256 bytes"),
         ("brain-hospital", "name or a password used elsewhere"),
         ("BRAIN-hospital", "name or a password used elsewhere"),
     ],

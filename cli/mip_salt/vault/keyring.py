@@ -10,10 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mip_salt.errors import Damaged, LoginRefused, MipError, TrustRefused, UsageError
-from mip_salt.federation.files import sync_folder, write_atomic
+from mip_salt.federation.files import write_atomic
 from mip_salt.federation.folder import Folder
+from mip_salt.vault import key_files
 from mip_salt.vault.entries import FEDERATION, HEADER, MAX_BYTES, Entry, decode, encode
-from mip_salt.vault.gpg import AGENT_CONF, GPG_CONF, SECONDS, agent, environment, kill_agent, open_gpg, words
+from mip_salt.vault.gpg import (
+    AGENT_CONF,
+    GPG_CONF,
+    SECONDS,
+    agent,
+    environment,
+    kill_agent,
+    last_words,
+    open_gpg,
+    refused_passphrase,
+    words,
+)
 from mip_salt.vault.passphrase import normalised, unusable
 
 # Nobody may be asked: what the agent does not hold fails.
@@ -106,7 +118,7 @@ class Vault:
         Raises LoginRefused for a wrong passphrase, Damaged for a key that cannot be used.
         """
         self.lock()  # a warm agent would accept any passphrase (measured)
-        self._put_back()
+        key_files.put_back(self.folder.gnupg)
         born = max((birth for _, birth in self._ring), default=0)
         if time.time() < born:
             raise Damaged("this machine's clock is before the day the vault's key was made", hint="Set the clock.")
@@ -117,16 +129,23 @@ class Vault:
 
     def _sign_and_open(self, secret: str) -> None:
         """Let the agent, which holds nothing yet, take the key with a normalised passphrase; else raise."""
-        sealed = self._gpg.encrypt("canary", self._mine, sign=self._mine, passphrase=secret, always_trust=True)
-        if sealed.ok and self._gpg.decrypt(str(sealed), passphrase=secret).ok:
+        done = self._gpg.encrypt("canary", self._mine, sign=self._mine, passphrase=secret, always_trust=True)
+        if done.ok:
+            done = self._gpg.decrypt(str(done), passphrase=secret)
+        if done.ok:
             return
         self.lock()
-        if {"KEYEXPIRED", "EXPKEYSIG"} & set(words(sealed)):
+        if refused_passphrase(done):
+            raise self._wrong()
+        if {"KEYEXPIRED", "EXPKEYSIG"} & set(words(done)):
             raise Damaged(
                 "the vault's key has an expiry date, and it has passed",
                 hint=f"gpg --homedir {self.folder.gnupg} --quick-set-expire {self._mine} 0",
             )
-        raise self._wrong()
+        raise Damaged(
+            f"gpg could not use the vault's key ({last_words(done)})",
+            hint=f"Run it again; if that says the same, restore {self.folder.gnupg} from a backup.",
+        )
 
     def lock(self) -> None:
         """Forget the passphrase: end the agent."""
@@ -212,27 +231,23 @@ class Vault:
 
         Raises LoginRefused if the old one is wrong.
         """
-        import shutil
-
         self.unlock(old)
         self.lock()
-        self._keep_spare()
+        key_files.keep_spare(self.folder.gnupg)
         try:
             self._run(["--yes", "--status-fd", "2", "--command-fd", "0", "--passwd", self._mine], old, new)
             self.lock()
             self._sign_and_open(normalised(new))
         except BaseException as err:
             self.lock()
-            self._put_back()
-            if isinstance(err, LoginRefused | subprocess.SubprocessError):
+            key_files.put_back(self.folder.gnupg)
+            if isinstance(err, MipError | subprocess.SubprocessError):
                 raise Damaged(
                     "gpg could not change the passphrase; the old one still holds",
                     hint="Look at the disk's free space and at gpg --version, then run it again.",
                 ) from err
             raise
-        done = self.folder.gnupg / "private-keys-done.d"
-        self._spare.rename(done)  # from here on the new one holds, also if we are killed
-        shutil.rmtree(done)
+        key_files.drop_spare(self.folder.gnupg)
 
     def _run(self, arguments: list[str], *answers: str) -> None:
         """Run gpg where python-gnupg has no word for it; passphrases go over its stdin, a line each."""
@@ -241,33 +256,6 @@ class Vault:
         subprocess.run(
             call, input=lines, capture_output=True, timeout=SECONDS, check=False, env=environment(), umask=0o077
         )
-
-    @property
-    def _keys(self) -> Path:
-        return self.folder.gnupg / "private-keys-v1.d"
-
-    @property
-    def _spare(self) -> Path:
-        return self.folder.gnupg / "private-keys-old.d"
-
-    def _keep_spare(self) -> None:
-        """Copy the key files; the copy has its name only when all of it is on the disk."""
-        copy = self.folder.gnupg / "private-keys-copy.d"
-        copy.mkdir(mode=0o700)
-        for key in self._keys.iterdir():
-            write_atomic(copy / key.name, key.read_bytes())
-        copy.rename(self._spare)
-        sync_folder(self.folder.gnupg)
-
-    def _put_back(self) -> None:
-        """Take back a change of passphrase that did not come to its end: gpg replaces each key file on its own."""
-        import shutil
-
-        if self._spare.is_dir():
-            shutil.rmtree(self._keys, ignore_errors=True)
-            self._spare.rename(self._keys)
-        for left in ("private-keys-copy.d", "private-keys-done.d"):
-            shutil.rmtree(self.folder.gnupg / left, ignore_errors=True)
 
     def _path(self, name: str) -> Path:
         return self.folder.vault if name == FEDERATION else self.folder.entry(name)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from mip_salt.errors import UsageError
 
 MIN_LENGTH = 12
+MAX_BYTES = 255  # of UTF-8; gpg-agent takes no more (MAX_PASSPHRASE_LEN)
 MIN_DIFFERENT = 6
 CONSONANTS, VOWELS = "bdfghjklmnprstvz", "aeiou"
 
@@ -19,8 +20,8 @@ def normalised(passphrase: str) -> str:
 
 
 def unusable(passphrase: str) -> bool:
-    """Say whether no vault can have this passphrase: gpg reads it as a line of UTF-8."""
-    return any(unicodedata.category(c) in ("Cc", "Cs") for c in passphrase)
+    """Say whether no vault can have this normalised passphrase: gpg reads a line of UTF-8, of so many bytes."""
+    return _more_than_a_line(passphrase) or len(passphrase.encode()) > MAX_BYTES
 
 
 def check_new(passphrase: str, *, not_these: Iterable[str]) -> str:
@@ -32,9 +33,14 @@ def check_new(passphrase: str, *, not_these: Iterable[str]) -> str:
     Raises UsageError, saying which rule it breaks and why there is one.
     """
     text = normalised(passphrase)
-    if unusable(text):
+    if _more_than_a_line(text):
         raise UsageError(
             "a passphrase is one line without control characters: gpg reads it as a line",
+            hint="Take the six words that mip-salt suggests.",
+        )
+    if unusable(text):
+        raise UsageError(
+            f"the passphrase has {len(text.encode())} bytes; gpg takes {MAX_BYTES} at most",
             hint="Take the six words that mip-salt suggests.",
         )
     if len(text) < MIN_LENGTH:
@@ -54,6 +60,10 @@ def check_new(passphrase: str, *, not_these: Iterable[str]) -> str:
             hint="Take the six words that mip-salt suggests.",
         )
     return text
+
+
+def _more_than_a_line(text: str) -> bool:
+    return any(unicodedata.category(c) in ("Cc", "Cs") for c in text)
 
 
 def suggest() -> str:
