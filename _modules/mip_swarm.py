@@ -24,17 +24,11 @@ if TYPE_CHECKING:
 __virtualname__ = "mip_swarm"
 
 PORT = 2377
-# Where the engines' networks talk to each other. A swarm that was left holds it for a second more, and for ever if its
-# manager is gone; one that is entered meanwhile never gets it, and no name in its networks is found (measured, 20.10).
-GOSSIP = 7946
-LISTENING = ("/proc/net/tcp", "/proc/net/tcp6")
 # Which node of its swarm this one is, once mip-salt had it join, or found it there: so that swarm is known as ours when
 # its manager is not where it was.
 NOTE = "/var/lib/mip-salt/swarm"
 # Seconds until a change of the swarm has come through.
 SETTLE = 40
-# Seconds until the port of a swarm that was left is free.
-RELEASE = 10
 PAUSE = 0.3
 
 
@@ -88,7 +82,7 @@ def init(address: str) -> dict[str, Any]:
 
         salt-ssh ms mip_swarm.init 10.0.0.11
     """
-    _need_the_port()
+    __salt__["mip_swarm_port.need"]()
     _call("POST", "/swarm/init", {"ListenAddr": f"0.0.0.0:{PORT}", "AdvertiseAddr": address, "Spec": {}})
     return _settled("active")
 
@@ -114,7 +108,7 @@ def join(manager: str, address: str, token: str) -> dict[str, Any]:
 
         mip-salt -f brain apply
     """
-    _need_the_port()
+    __salt__["mip_swarm_port.need"]()
     try:
         _call(
             "POST",
@@ -184,23 +178,6 @@ def leave(manager: str = "") -> dict[str, Any]:
     with contextlib.suppress(OSError):
         os.unlink(NOTE)
     return found
-
-
-def release() -> bool:
-    """
-    Have the port be free that the networks of a swarm held, which this node has left; say whether the engine had to be
-    restarted for it.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-ssh wk1 mip_swarm.release
-    """
-    if _is_free():
-        return False
-    __salt__["mip_docker.restart"]()
-    return True
 
 
 def token() -> dict[str, Any]:
@@ -284,31 +261,6 @@ def addresses_of(host: str) -> list[str]:
     with contextlib.suppress(OSError, UnicodeError):
         return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)})
     return []
-
-
-def _is_free() -> bool:
-    """Wait until nothing listens on the port of the networks, and say whether that came."""
-    end = time.monotonic() + RELEASE
-    while any(_listens(table) for table in LISTENING):
-        if time.monotonic() >= end:
-            return False
-        time.sleep(PAUSE)
-    return True
-
-
-def _need_the_port() -> None:
-    if not _is_free():
-        raise CommandExecutionError(
-            f"port {GOSSIP}/tcp is in use on it. If that is Docker's engine, by a swarm that it left, restart it: "
-            "systemctl restart docker, on it"
-        )
-
-
-def _listens(table: str) -> bool:
-    with contextlib.suppress(OSError), open(table, encoding="ascii") as lines:
-        rows = [line.split() for line in lines]
-        return any(row[1].endswith(f":{GOSSIP:04X}") and row[3] == "0A" for row in rows if len(row) > 3)
-    return False
 
 
 def _noted() -> str:

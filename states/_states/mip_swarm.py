@@ -113,7 +113,7 @@ def joined(name: str, manager: str, address: str = "") -> dict[str, Any]:
             )
         if left:
             __salt__["mip_swarm.leave"]()
-            if __salt__["mip_swarm.release"]():
+            if __salt__["mip_swarm_port.release"]():
                 ret["changes"]["engine"] = {"old": "held on to the swarm that it left", "new": "restarted"}
         __salt__["mip_swarm.join"](manager, address, key["token"])
         __salt__["mip_swarm.note"]()

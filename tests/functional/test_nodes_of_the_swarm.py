@@ -91,11 +91,11 @@ def test_an_engine_that_holds_on_to_the_swarm_that_was_left_is_restarted(modules
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
     with suppress(CommandExecutionError):  # this mock tells no version, as an engine that is back does
-        modules["mip_swarm.release"]()
+        modules["mip_swarm_port.release"]()
     assert "restart docker.service" in (tool.parent / "called").read_text()
     tool.unlink()
 
 
 def test_one_that_lets_go_is_not(modules, engine, port):
     port.write_text("")
-    assert modules["mip_swarm.release"]() is False
+    assert modules["mip_swarm_port.release"]() is False

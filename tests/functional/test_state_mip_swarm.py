@@ -1,13 +1,11 @@
-"""The states of the swarm, as Salt runs them, before a mock of the engine: the real one is in tests/integration."""
+"""The states of a node in a swarm, as Salt runs them, before a mock of the engine: the real one is in integration."""
 
 import json
 import shutil
 
 import pytest
 from mock_engine import MANAGER, OURS, TOKEN, MockEngine
-from mock_engine import node as entry
 
-SUBNET = {"subnet": "10.20.30.0/24", "gateway": "10.20.30.254"}
 KEY = {"token": TOKEN, "manager_id": MANAGER, "address": OURS, "known": [MANAGER]}
 
 
@@ -87,51 +85,6 @@ def test_an_engine_that_refuses_is_told_in_its_own_words(states, engine):
     ret = manager(states)
     assert (ret.result, ret.changes) == (False, {})
     assert "refuses (503): could not choose an IP\ufffdaddress\ufffd[2J" in ret.comment
-
-
-# --- network ----------------------------------------------------------------------------------------------------------
-
-
-def network(states, **more):
-    return states("mip_swarm_network.present", name="mip-federation", **{**SUBNET, **more})
-
-
-def test_the_network_is_made_encrypted_as_the_incumbent_makes_it(states, engine):
-    engine.managing()
-    assert network(states).result is True
-    assert engine.networks == [
-        {
-            "Name": "mip-federation",
-            "CheckDuplicate": True,
-            "Driver": "overlay",
-            "Attachable": False,
-            "Options": {"encrypted": ""},
-            "IPAM": {
-                "Driver": "default",
-                "Config": [{"Subnet": "10.20.30.0/24", "IPRange": "10.20.30.0/24", "Gateway": "10.20.30.254"}],
-            },
-        }
-    ]
-    again = network(states)
-    assert (again.result, again.changes) == (True, {})
-
-
-def test_a_trial_of_it_makes_no_network(states, engine):
-    assert (network(states, test=True).result, engine.networks) == (None, [])
-
-
-@pytest.mark.parametrize("other", [{"encrypted": False}, {"subnet": "10.99.0.0/24"}, {"mtu": 1400}])
-def test_one_with_other_options_is_a_failure_that_tells_both_and_stays(states, engine, other):
-    network(states)
-    ret = network(states, **other)
-    assert (ret.result, ret.changes, len(engine.networks)) == (False, {}, 1)
-    assert "is there with overlay 10.20.30.0/24, gateway 10.20.30.254, encrypted, and wanted is overlay" in ret.comment
-    assert [call for call in engine.changing if call[0] == "DELETE"] == []
-
-
-def test_no_mtu_wanted_takes_any(states, engine):
-    network(states, mtu=1400)
-    assert network(states).result is True
 
 
 # --- joined -----------------------------------------------------------------------------------------------------------
@@ -248,63 +201,6 @@ def test_a_join_that_fails_says_which_port_to_look_at_and_hides_the_key(states, 
     assert TOKEN not in ret.comment
 
 
-# --- member and drained -----------------------------------------------------------------------------------------------
-
-
-def member(states, **more):
-    return states("mip_swarm_node.member", name="brain-wk1", labels={"name": "brain-wk1"}, **more)
-
-
-def test_a_member_is_labelled_once_and_keeps_its_other_labels(states, engine):
-    engine.nodes = [entry("brain-wk1", labels={"disk": "fast"})]
-    first = member(states)
-    assert (first.result, first.changes) == (True, {"label name": {"old": "", "new": "brain-wk1"}})
-    assert engine.nodes[0]["Spec"]["Labels"] == {"disk": "fast", "name": "brain-wk1"}
-    second = member(states)
-    assert (second.result, second.changes) == (True, {})
-
-
-def test_a_drained_member_is_made_active(states, engine):
-    engine.nodes = [entry("brain-wk1", labels={"name": "brain-wk1"}, availability="drain")]
-    assert member(states, test=True).changes == {"availability": {"old": "drain", "new": "active"}}
-    assert member(states).result is True
-    assert engine.nodes[0]["Spec"]["Availability"] == "active"
-
-
-def test_dead_entries_of_a_node_that_joined_anew_are_taken_away_and_no_live_one(states, engine):
-    engine.nodes = [
-        entry("brain-wk1", "d" * 25, state="down"),
-        entry("brain-wk1"),
-        entry("other", "o" * 25, state="down"),
-    ]
-    assert member(states).changes["dead entries"] == {"old": "d" * 25, "new": ""}
-    assert [one["ID"] for one in engine.nodes] == ["w" * 25, "o" * 25]
-
-
-def test_a_node_that_never_joined_is_a_failure_and_in_a_trial_what_would_come(states, engine):
-    engine.managing()
-    ret = member(states)
-    assert (ret.result, ret.changes) == (False, {})
-    assert "no node of that hostname joined it" in ret.comment
-    assert member(states, test=True).result is None
-
-
-def drained(states, **more):
-    return states("mip_swarm_node.drained", name="brain-wk1", **more)
-
-
-def test_a_disabled_node_is_drained_dead_or_alive(states, engine):
-    engine.nodes = [entry("brain-wk1", state="down")]
-    assert (drained(states, test=True).result, engine.changing) == (None, [])
-    assert drained(states).changes == {"w" * 25: {"old": "active", "new": "drain"}}
-    assert (drained(states).result, drained(states).changes) == (True, {})
-
-
-def test_one_that_never_joined_is_drained_already(states, engine):
-    engine.managing()
-    assert (drained(states).result, drained(states).changes) == (True, {})
-
-
 # --- left -------------------------------------------------------------------------------------------------------------
 
 
@@ -319,27 +215,3 @@ def test_a_manager_does_not_leave(states, engine):
     engine.managing()
     ret = states("mip_swarm.left", name="swarm")
     assert (ret.result, engine.changing) == (False, [])
-
-
-# --- the kernel -------------------------------------------------------------------------------------------------------
-
-
-def ip(node, script):
-    tool = node.folder / "bin" / "ip"
-    tool.write_text(f"#!/bin/sh\n{script}\n")
-    tool.chmod(0o755)
-
-
-@pytest.mark.parametrize("test", [False, True])
-def test_a_kernel_that_can_encrypt_is_well_and_keeps_nothing_of_the_trial(states, engine, node, test):
-    ip(node, f"echo $3 >> {node.folder}/bin/called")
-    ret = states("mip_swarm_network.encryptable", name="mip-federation", test=test)
-    assert (ret.result, ret.changes) == (True, {})
-    assert (node.folder / "bin" / "called").read_text().split() == ["add", "delete"]
-
-
-def test_one_that_cannot_is_a_failure_that_says_why_and_what_to_do(states, engine, node):
-    ip(node, "echo 'Error: Requested AEAD algorithm not found.' >&2; exit 2")
-    ret = states("mip_swarm_network.encryptable", name="mip-federation")
-    assert (ret.result, ret.changes) == (False, {})
-    assert "Requested AEAD algorithm not found. Boot a kernel that has ESP" in ret.comment
