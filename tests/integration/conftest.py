@@ -16,8 +16,9 @@ import pytest
 from integration import own_place
 from integration.asking import VICTIM
 from integration.federations import FederationUnderTest, wish
+from integration.hosts import Host, new_user, unlocked_folder
 from mip_salt.errors import MipError
-from mip_salt.federation.folder import all_folders
+from mip_salt.federation.folder import Folder, all_folders
 from mip_salt.lab.lab import Lab, default_folder
 from mip_salt.lab.requirements import require
 from mip_salt.vault.session import lock
@@ -141,3 +142,17 @@ def _root(root: Path) -> Iterator[Path]:
     yield root
     for folder in all_folders(root):
         lock(folder)
+
+
+@pytest.fixture
+def host(lab: Lab) -> Iterator[Host]:
+    """Give a node with a new user in the group sudo."""
+    with new_user(lab) as host:
+        yield host
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+    """Give an unlocked federation."""
+    with unlocked_folder(tmp_path_factory.mktemp("f"), monkeypatch) as folder:
+        yield folder

@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from integration.hosts import (
@@ -14,9 +13,7 @@ from integration.hosts import (
     Host,
     contact,
     federation,
-    new_user,
     shell,
-    unlocked_folder,
 )
 from mip_salt.errors import LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
@@ -25,20 +22,6 @@ from mip_salt.ssh.hostkeys import HostKey
 from waiting import until
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-def host(lab: Any) -> Iterator[Host]:
-    """Give a node with a new user in the group sudo."""
-    with new_user(lab) as host:
-        yield host
-
-
-@pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
-    """Give an unlocked federation."""
-    with unlocked_folder(tmp_path_factory.mktemp("f"), monkeypatch) as folder:
-        yield folder
 
 
 class TestCheckBySystemSsh:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,9 +14,6 @@ from integration.hosts import (
     Host,
     agent,
     contact,
-    new_user,
-    shell,
-    unlocked_folder,
 )
 from mip_salt.errors import LoginRefused, MipError, NodeFailed, TrustRefused, Unreachable
 from mip_salt.federation.folder import Folder
@@ -25,12 +21,10 @@ from mip_salt.federation.model import Federation, Node
 from mip_salt.federation.node_ids import Role
 from mip_salt.ssh import openssh, pins
 from mip_salt.ssh.channel import run
-from mip_salt.ssh.facts import FACTS, shell_command
 from mip_salt.ssh.first_contact import Contact, enrol
 from mip_salt.ssh.hostkeys import HostKey
-from mip_salt.ssh.login import login, session, tunnel
+from mip_salt.ssh.login import session, tunnel
 from mip_salt.ssh.scan import Target, scan
-from waiting import until
 
 pytestmark = pytest.mark.lab
 
@@ -38,20 +32,6 @@ ODD = [
     "pa ss'\"$[]\\\\#:%é", "012345", "yes", "x" * 100, " leading", "trailing ", "-n", "$(reboot)", "`id`", "{{ 1+1 }}",
     "😀€", "e\u0301", "tab\there", "!!", "******",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def host(lab: Any) -> Iterator[Host]:
-    """Give a node with a new user in the group sudo."""
-    with new_user(lab) as host:
-        yield host
-
-
-@pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
-    """Give an unlocked federation."""
-    with unlocked_folder(tmp_path_factory.mktemp("f"), monkeypatch) as folder:
-        yield folder
 
 
 class TestScan:
@@ -282,50 +262,3 @@ class TestRefusals:
     def test_a_user_without_a_shell_is_told(self, host: Host, folder: Folder) -> None:
         host.sh(f"usermod -s /usr/sbin/nologin {USER}")
         assert "may not run commands" in self.refused(LoginRefused, folder, host).message
-
-
-class TestHostileNode:
-    def test_an_endless_answer_is_cut(self, host: Host, folder: Folder) -> None:
-        shell(host, "exec yes")
-        with pytest.raises(Unreachable, match="more than 65536 bytes"):
-            contact(folder, host, host.scan())
-        assert until(lambda: not host.sh(f"pgrep -u {USER}", check=False))
-
-    def test_a_hanging_answer_ends_at_the_deadline(self, host: Host, folder: Folder) -> None:
-        shell(host, "exec sleep 600")
-        keys = host.scan()
-
-        async def main() -> None:
-            async with session(host.target, keys, password=PASSWORD) as conn:
-                await run(conn, "wk1", shell_command(FACTS), timeout=1)
-
-        with pytest.raises(Unreachable, match="no end of its answer in 1 s"):
-            asyncio.run(main())
-
-    def test_start_up_noise_is_skipped(self, host: Host, folder: Folder) -> None:
-        host.sh(f"sed -i '1i echo Welcome; echo \"to $(hostname)\"' /home/{USER}/.bashrc")
-        assert contact(folder, host, host.scan()).facts.hostname == host.node.hostname
-
-    def test_a_stopped_enrolment_leaves_no_connection(self, host: Host, folder: Folder) -> None:
-        shell(host, "exec sleep 600")
-        keys = host.scan()
-
-        async def main() -> None:
-            conn = await login(host.target, keys, password=PASSWORD)
-            conn.abort()
-            public = folder.identity_public.read_text("utf-8")
-            socket = str(folder.agent_socket)
-            task = asyncio.ensure_future(
-                enrol(
-                    host.target, keys, agent_path=socket, public_key=public, password=lambda: PASSWORD, progress=print
-                )
-            )
-            running = await asyncio.to_thread(until, lambda: bool(host.sh(f"pgrep -u {USER} sleep", check=False)))
-            assert running
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-        asyncio.run(main())
-        assert until(lambda: not host.sh(f"ss -Htn state established dport = :{host.port}"))
-        assert until(lambda: not host.sh(f"pgrep -u {USER} sshd", check=False))
