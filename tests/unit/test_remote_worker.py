@@ -201,6 +201,33 @@ def test_a_worker_does_not_hear_ctrl_c(start):
     assert answer(worker) == "still here"
 
 
+def test_a_signal_while_it_is_forked_off_is_heard_by_its_parent_alone_and_once_it_is_there(tmp_path):
+    script = """
+import os, signal, sys, time
+from pathlib import Path
+from mip_salt.interrupts import heed
+from mip_salt.remote.worker import Worker
+heed()
+press = lambda: os.kill(os.getpid(), signal.SIGINT)
+os.register_at_fork(after_in_parent=press, after_in_child=press)
+class Kept(Worker):
+    def __init__(self, *args, **kwargs):
+        self.pid = 0
+        made.append(self)
+        super().__init__(*args, **kwargs)
+made, here = [], Path(sys.argv[1])
+try:
+    Kept(lambda _: (time.sleep(0.2), (here / "done").touch())[1], tmp=here, log=here / "log")
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("stopped", made[0].pid > 0, flush=True)
+os.waitpid(made[0].pid, 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("stopped True\n", "")
+    assert (tmp_path / "done").exists()
+
+
 def test_an_ended_worker_is_ended_twice_without_harm(start):
     worker = start(lambda _: 1)
     worker.end()

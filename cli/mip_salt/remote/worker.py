@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from mip_salt.interrupts import SIGNALS, held_back
 from mip_salt.remote.processes import adopt_orphans, die_with_parent, end_children, end_tree
 
 MAX_ANSWER = 16 << 20
@@ -70,9 +71,10 @@ class Worker:
         self.fd, send = os.pipe()
         hear, self._say = os.pipe()
         parent = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            _work(job, Desk(send, hear), parent, tmp, log)
+        with held_back():  # what a signal raised in the fork would run on into its parent's code
+            self.pid = os.fork()
+            if self.pid == 0:
+                _work(job, Desk(send, hear), parent, tmp, log)
         os.close(send)
         os.close(hear)
         os.set_blocking(self.fd, False)
@@ -217,6 +219,7 @@ def _settle(parent: int, keep: set[int], tmp: Path, log: Path) -> None:
     for signum in (signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _die)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     die_with_parent(parent)
     gc.disable()  # it is over before there is much to collect
     os.umask(0o077)
