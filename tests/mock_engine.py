@@ -9,6 +9,7 @@ import re
 import socketserver
 import sys
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -230,7 +231,8 @@ class MockEngine:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
-                self.wfile.write(said)
+                with suppress(BrokenPipeError):  # who asked wants to know no more
+                    self.wfile.write(said)
 
             do_POST = do_DELETE = do_GET  # noqa: N815
 
