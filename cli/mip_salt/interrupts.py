@@ -16,6 +16,7 @@ ANEW = 0.01
 
 # Every signal that has a handler of ours leaves a byte here, written at once and in C.
 _woken: list[int] = []
+_came: list[int] = []
 
 
 def heed() -> None:
@@ -23,7 +24,8 @@ def heed() -> None:
 
     A handler of our own also keeps asyncio from replacing it by one that a blocking question would not notice. While
     Python runs a finaliser, or what logging does around a fork, it prints what is raised there and goes on (CPython,
-    PyErr_WriteUnraisable): a KeyboardInterrupt is not printed, and is raised anew.
+    PyErr_WriteUnraisable): a KeyboardInterrupt is not printed, and is raised anew. Nor is printed what others make of
+    one: Salt's finalisers fail on what is only half made.
     """
     read, write = os.pipe()
     for end in (read, write):
@@ -57,6 +59,7 @@ def held_back() -> Iterator[None]:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
+    _came.append(signum)
     signal.signal(signum, signal.SIG_IGN if signum == signal.SIGHUP else signal.default_int_handler)
     raise KeyboardInterrupt
 
@@ -64,5 +67,5 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 def _forgotten(what: sys.UnraisableHookArgs) -> None:
     if issubclass(what.exc_type, KeyboardInterrupt):
         signal.setitimer(signal.ITIMER_REAL, ANEW)
-    else:
+    elif not _came:
         sys.__unraisablehook__(what)

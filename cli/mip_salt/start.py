@@ -12,10 +12,14 @@ import threading
 def main() -> None:
     """Run the command line, and be gone as soon as it is done."""
     gc.set_threshold(50_000)  # imports make much and throw away little; it is over before there is much to collect
-    from mip_salt.main import main as command_line
-
     try:
+        from mip_salt.main import main as command_line
+
         command_line()
+    except KeyboardInterrupt:  # nothing had begun, or all had been said
+        from mip_salt.readers import INTERRUPTED
+
+        sys.exit(INTERRUPTED)
     except SystemExit as end:
         if isinstance(end.code, int) and threading.active_count() == 1:
             _leave(end.code)

@@ -63,6 +63,10 @@ def test_any_other_exception_that_python_forgets_is_printed_as_ever():
     assert "ZeroDivisionError" in err
 
 
+def test_what_others_make_of_an_interrupt_is_not_printed():
+    assert said(waiting("press()") + "Other.__del__ = lambda self: 1 / 0\nOther()\n") == ("stopped\n", "")
+
+
 def test_what_is_held_back_comes_at_the_end_and_not_before():
     script = "with held_back():\n    press()\n    print('not yet', flush=True)\nprint('never')"
     assert said(waiting(script)) == ("not yet\nstopped\n", "")

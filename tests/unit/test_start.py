@@ -145,3 +145,27 @@ def command():
     sys.exit(5)
 """)
     assert (done.returncode, done.stdout) == (5, "done\n")
+
+
+def test_ctrl_c_while_the_command_line_is_only_read_is_130_and_no_traceback() -> None:
+    script = """
+import sys
+class Pressed:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mip_salt.main":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Pressed())
+import mip_salt.start
+mip_salt.start.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_once_more_when_all_is_said_is_no_traceback_either() -> None:
+    done = ended("""
+def command():
+    print("stopped")
+    raise KeyboardInterrupt
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "stopped\n", "")
