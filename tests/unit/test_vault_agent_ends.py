@@ -8,6 +8,7 @@ import time
 
 import pytest
 from mip_salt.errors import Damaged
+from mip_salt.process_stat import stat
 from mip_salt.vault import gpg
 from mip_salt.vault.gpg import agent, kill_agent
 from mip_salt.vault.keyring import Vault
@@ -38,17 +39,11 @@ def slow_to_end(brain, monkeypatch):
     return started
 
 
-def state(pid):
-    """The letter of a process's state; Z is one that has ended and that nobody has asked about."""
-    with open(f"/proc/{pid}/stat") as said:
-        return said.read().rpartition(")")[2].split()[0]
-
-
 def test_it_is_waited_for(brain, slow_to_end):
     with slow_to_end() as process:
-        assert state(process.pid) != "Z"
+        assert stat(process.pid).state != "Z"
         kill_agent(brain.gnupg)
-        assert state(process.pid) == "Z"
+        assert stat(process.pid).state == "Z"
 
 
 def test_another_program_that_has_its_number_now_is_not_waited_for(brain, slow_to_end):
@@ -65,7 +60,7 @@ def test_one_that_never_ends_is_damage(brain, slow_to_end, monkeypatch):
 
 def test_the_real_one_is_gone_at_once(brain):
     Vault(brain).unlock(PASSPHRASE)
-    pid = agent(brain.gnupg, "GETINFO pid").split()[1]
+    pid = int(agent(brain.gnupg, "GETINFO pid").split()[1])
     began = time.monotonic()
     kill_agent(brain.gnupg)
     assert not gpg._runs(pid)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mip_salt.errors import Damaged
+from mip_salt.process_stat import stat
 
 PREFIX = "miplab-"
 MACHINE, DIRECTORY = "--machine=", "--directory="
@@ -42,7 +43,7 @@ def running() -> list[Running]:
 def init_of(machine: Running) -> int:
     """Return the pid, here, of the machine's own first process, or 0."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _stat(int(entry.name))[0] == machine.pid:
+        if entry.name.isdigit() and stat(int(entry.name)).parent == machine.pid:
             return int(entry.name)
     return 0
 
@@ -119,14 +120,5 @@ def _look(pid: int) -> Running | None:
         return None
     name = next((word.removeprefix(MACHINE) for word in words if word.startswith(MACHINE + PREFIX)), "")
     root = next((word.removeprefix(DIRECTORY) for word in words if word.startswith(DIRECTORY)), "")
-    started = _stat(pid)[1]
+    started = stat(pid).started
     return Running(pid, started, name, Path(root)) if name and root and started else None
-
-
-def _stat(pid: int) -> tuple[int, int]:
-    """Return a process's parent and when it started, in ticks since boot; zeros if it is gone."""
-    try:
-        fields = Path("/proc", str(pid), "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-        return int(fields[1]), int(fields[19])
-    except (OSError, IndexError, ValueError):
-        return 0, 0

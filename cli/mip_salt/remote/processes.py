@@ -9,12 +9,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from mip_salt.process_stat import stat
+
 SUBREAPER, DEATH_SIGNAL = 36, 1  # PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG of linux/prctl.h
 SETTLE_SECONDS = 1.0  # one that waits for a disk may not stop sooner
 PROC = Path("/proc")
 
 # A pid alone may be another process by the time it is signalled; with its start time it cannot.
-Process = tuple[int, str]
+Process = tuple[int, int]
 
 
 def adopt_orphans() -> None:
@@ -33,22 +35,13 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _stat(pid: int) -> tuple[int, str, str]:
-    """Return parent, start time and state of a process; the name before them may hold anything."""
-    try:
-        fields = (PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-    except OSError:
-        return 0, "", ""
-    return int(fields[1]), fields[19], fields[0]
-
-
 def descendants(root: int) -> list[Process]:
     """Return all processes below one, nearest first."""
     children: dict[int, list[Process]] = {}
     for entry in PROC.iterdir():
         if entry.name.isdigit():
-            parent, started, _ = _stat(int(entry.name))
-            children.setdefault(parent, []).append((int(entry.name), started))
+            process = stat(int(entry.name))
+            children.setdefault(process.parent, []).append((int(entry.name), process.started))
     found: list[Process] = []
     level = [root]
     while level:
@@ -59,7 +52,7 @@ def descendants(root: int) -> list[Process]:
 
 
 def _signal(process: Process, signum: int) -> None:
-    if _stat(process[0])[1] == process[1]:
+    if stat(process[0]).started == process[1]:
         # It may have ended, or sudo may have made it another user's.
         with suppress(ProcessLookupError, PermissionError):
             os.kill(process[0], signum)
@@ -84,7 +77,7 @@ def end_tree(root: int, *, itself: bool = True) -> None:
     itself
         Whether the root ends too.
     """
-    known = [(root, _stat(root)[1])] if itself else []
+    known = [(root, stat(root).started)] if itself else []
     for process in known:
         _signal(process, signal.SIGSTOP)
     until = time.monotonic() + SETTLE_SECONDS
@@ -105,5 +98,5 @@ def end_tree(root: int, *, itself: bool = True) -> None:
 
 def _still(process: Process) -> bool:
     """Say whether a process is stopped or has ended."""
-    _, started, state = _stat(process[0])
-    return started != process[1] or state in "TtZX"
+    now = stat(process[0])
+    return now.started != process[1] or now.state in "TtZX"

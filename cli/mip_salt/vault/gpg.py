@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mip_salt.errors import Damaged
 from mip_salt.printable import printable
+from mip_salt.process_stat import stat
 
 if TYPE_CHECKING:
     import gnupg
@@ -94,20 +95,16 @@ def kill_agent(home: Path) -> None:
         return
     found = re.search(r"^D (\d+)$", agent(home, "GETINFO pid", "KILLAGENT"), re.MULTILINE)
     deadline = time.monotonic() + SECONDS
-    while found and _runs(found[1]):
+    while found and _runs(int(found[1])):
         if time.monotonic() > deadline:
             raise _hangs(home)
         time.sleep(0.001)
 
 
-def _runs(pid: str) -> bool:
+def _runs(pid: int) -> bool:
     """Say whether a gpg-agent has this pid; a zombie waits for init alone, and holds nothing."""
-    try:
-        said = Path("/proc", pid, "stat").read_text("utf-8", "replace")
-    except OSError:
-        return False
-    name, _, rest = said.partition("(")[2].rpartition(")")
-    return name == "gpg-agent" and rest.split()[0] not in ("Z", "X")
+    found = stat(pid)
+    return found.name == "gpg-agent" and found.state not in "ZX"
 
 
 def words(result: gnupg.Crypt) -> dict[str, str]:
